@@ -1,0 +1,306 @@
+"""A training run on the disk: its settings, its history, and checkpoints that survive a kill at any moment.
+
+    run_dir/config.json                 every setting, so that the networks can be built again
+    run_dir/losses.csv                  one row for each epoch
+    run_dir/checkpoints/epoch-0007...   the last two: both networks, both optimizers, dropout's random state
+    run_dir/checkpoints/best-0005...    the best by validation
+    run_dir/sheets/epoch-0007.png       source, translation and target of the same validation pairs
+    run_dir/tensorboard/                for `tensorboard --logdir`
+
+The checkpoint of an epoch is written last. Until its name is there, the epoch has not happened.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+import warnings
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pix2pix_edu.errors import CheckpointError
+from pix2pix_edu.optimizers import new_optimizer
+from pix2pix_edu.patchgan import discriminator_model
+from pix2pix_edu.paths import atomic_file, explain_os_error
+from pix2pix_edu.pix2pix import Pix2Pix
+from pix2pix_edu.unet import generator_model
+
+KEEP = 2  # checkpoints: should the newest be damaged, the one before it serves
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Every setting of a run. Two runs with the same one give the same weights."""
+
+    data: str
+    direction: str
+    image_size: int
+    source_channels: int
+    target_channels: int
+    train_pairs: int
+    preset: str
+    seed: int
+    epochs: int
+    batch_size: int
+    filters: int
+    monitor: str
+    save_every: int
+    receptive_field: int
+    skips: bool
+    conditional: bool
+    jitter: bool
+    mirror: bool
+    norm: str
+    upsample: str
+    dropout: float
+    learning_rate: float
+    lambda_l1: float
+    adversarial: str | None
+    update: str
+    distance: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def statistics(self) -> str:
+        """At test time: the picture's own statistics for models trained at batch size 1, else moving averages."""
+        return "batch" if self.batch_size == 1 else "moving"
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """Settings that would make a resumed run another run; the number of epochs and the versions may differ."""
+        mine, theirs = asdict(self), asdict(other)
+        free = ("epochs", "versions", "preset")
+        return [f"{name}: {mine[name]!r} before, {theirs[name]!r} now" for name in mine
+                if name not in free and mine[name] != theirs[name]]  # fmt: skip
+
+
+def build_model(config: RunConfig) -> Pix2Pix:
+    """Both networks with their initial weights, compiled, as the settings say.
+
+    Initial weights and dropout masks follow from `config.seed` alone.
+    """
+    sizes: dict[str, Any] = {
+        "image_size": config.image_size,
+        "filters": config.filters,
+        "source_channels": config.source_channels,
+        "target_channels": config.target_channels,
+        "norm": config.norm,
+    }
+    generator = generator_model(
+        **sizes, skips=config.skips, upsample=config.upsample, dropout=config.dropout, seed=1_000 * config.seed
+    )
+    discriminator = discriminator_model(
+        **sizes,
+        receptive_field=config.receptive_field,
+        conditional=config.conditional,
+        seed=1_000 * config.seed + 500,  # far enough on for no two layers to share a seed
+    )
+    model = Pix2Pix(generator, discriminator, statistics=config.statistics)
+    model.compile(
+        new_optimizer(config.learning_rate),
+        new_optimizer(config.learning_rate),
+        lambda_l1=config.lambda_l1,
+        adversarial=config.adversarial,
+        update=config.update,
+        distance=config.distance,
+    )
+    return model
+
+
+class RunFolder:
+    """Reads and writes a run directory.
+
+    >>> RunFolder("runs/nowhere").exists()
+    False
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.sheets = self.path / "sheets"
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self._config_file.is_file()
+
+    # --- settings and history ---------------------------------------------------------------------------------------
+
+    @property
+    def _config_file(self) -> Path:
+        return self.path / "config.json"
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write `config.json`."""
+        with atomic_file(self._config_file, "w") as file:
+            json.dump(asdict(config), file, indent=2)
+            file.write("\n")
+
+    def read_config(self) -> RunConfig:
+        """Read `config.json`.
+
+        Raises:
+            CheckpointError: missing, damaged, or of another version.
+        """
+        if not self.exists():
+            raise CheckpointError(
+                f"{self.path} holds no training run (no config.json). Give the folder that `train` printed, or start "
+                "a new run."
+            )
+        try:
+            settings = json.loads(self._config_file.read_text())
+            return RunConfig(**settings)
+        except (OSError, ValueError, TypeError) as error:
+            known = {item.name for item in fields(RunConfig)}
+            raise CheckpointError(
+                f"{self._config_file} cannot be used ({error}). It should be a JSON object with the settings "
+                f"{', '.join(sorted(known)[:4])} and so on; it may be damaged, or written by another version of "
+                "pix2pix_edu. Start a new run in another folder."
+            ) from error
+
+    def write_history(self, history: dict[str, list[float]]) -> None:
+        """Write `losses.csv`, whole: one row for each epoch, an empty cell where a value was not measured."""
+        with atomic_file(self.path / "losses.csv", "w") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(history)
+            for row in zip(*history.values(), strict=True):
+                writer.writerow(["" if math.isnan(value) else repr(value) for value in row])
+
+    def read_history(self, epochs: int | None = None) -> dict[str, list[float]]:
+        """Read the first `epochs` rows of `losses.csv`."""
+        file = self.path / "losses.csv"
+        if not file.is_file():
+            return {}
+        try:
+            with file.open(newline="") as text:
+                header, *rows = csv.reader(text)
+            rows = rows[:epochs]
+            columns = {name: [float(row[i]) if row[i] else math.nan for row in rows] for i, name in enumerate(header)}
+        except (ValueError, IndexError) as error:
+            raise CheckpointError(f"{file} is damaged ({error}). Restore a copy of it, or start a new run.") from error
+        return {**columns, "epoch": [int(value) for value in columns["epoch"]]}
+
+    # --- checkpoints ------------------------------------------------------------------------------------------------
+
+    def saved(self, kind: str = "epoch") -> dict[int, Path]:
+        """Checkpoints by epoch, oldest first; `kind` is "epoch" or "best"."""
+        pattern = re.compile(rf"{kind}-(\d+)\.weights\.h5")
+        found = {}
+        for path in sorted(self.checkpoints.glob(f"{kind}-*.weights.h5")):
+            if match := pattern.fullmatch(path.name):
+                found[int(match[1])] = path
+        return found
+
+    def save(self, model: Pix2Pix, epoch: int, kind: str = "epoch") -> Path:
+        """Write a checkpoint under a temporary name, then give it its own: it is whole, or it is not there."""
+        path = self.checkpoints / f"{kind}-{epoch:04d}.weights.h5"
+        temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            model.save_weights(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise explain_os_error(error, path, "write the checkpoint") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return path
+
+    def drop_old(self, best_epoch: int | None) -> None:
+        """Keep the last two checkpoints and the best one."""
+        for path in list(self.saved().values())[:-KEEP]:
+            path.unlink(missing_ok=True)
+        for epoch, path in self.saved("best").items():
+            if epoch != best_epoch:
+                path.unlink(missing_ok=True)
+
+    def tidy(self, epoch: int) -> None:
+        """Remove what a killed run left half done, and what lies after `epoch`, which is going to happen again."""
+        leftovers = [*self.path.glob(".*.tmp"), *self.checkpoints.glob(".tmp-*"), *self.sheets.glob(".*.tmp")]
+        later = [path for kind in ("epoch", "best") for number, path in self.saved(kind).items() if number > epoch]
+        later += [path for path in self.sheets.glob("epoch-*.png") if int(path.stem[6:]) > epoch]
+        for path in (*leftovers, *later):
+            path.unlink(missing_ok=True)
+
+    def load_weights(self, model: Pix2Pix, path: Path) -> None:
+        """Load a checkpoint, optimizers and random states included.
+
+        Raises:
+            CheckpointError: missing, damaged, or of another architecture.
+        """
+        if not path.is_file():
+            raise CheckpointError(f"The checkpoint {path} does not exist. There are: {self._listing()}.")
+        try:
+            # Where a layer is missing from the file Keras only warns, and leaves its random weights as they are.
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                model.load_weights(path)
+        except Exception as error:  # h5py and Keras raise OSError, KeyError, ValueError, RuntimeError ...
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise CheckpointError(
+                f"The checkpoint {path} does not fit the networks that {self._config_file} describes ({first[:200]}). "
+                "It is damaged, or was made with other settings (image_size, filters, norm, receptive_field ...). "
+                f"Use the settings that it was made with, or another checkpoint: {self._listing()}."
+            ) from error
+
+    def load_model(self) -> Pix2Pix:
+        """The model of this run with the weights of its best epoch, or of its newest where none was validated.
+
+        Raises:
+            CheckpointError: no run here, or its checkpoint is missing, damaged or of another architecture.
+        """
+        config = self.read_config()
+        model = build_model(config)
+        best = best_epoch(self.read_history(), config.monitor)
+        if best in self.saved("best"):
+            self.load_weights(model, self.saved("best")[best])
+        elif not self.load_newest(model):
+            raise CheckpointError(f"{self.path} has no checkpoint yet: the run stopped before its first one was saved.")
+        return model
+
+    def load_newest(self, model: Pix2Pix) -> int:
+        """Load the newest checkpoint that can be read, and return its epoch; 0 where there is none.
+
+        Raises:
+            CheckpointError: there are checkpoints, but none of them can be read.
+        """
+        problem = None
+        for epoch, path in sorted(self.saved().items(), reverse=True):
+            try:
+                self.load_weights(model, path)
+                return epoch
+            except CheckpointError as error:
+                problem = error
+        if problem:
+            raise problem
+        return 0
+
+    def _listing(self) -> str:
+        names = [path.name for kind in ("epoch", "best") for path in self.saved(kind).values()]
+        return ", ".join(names) or "none"
+
+
+def best_epoch(history: dict[str, list[float]], monitor: str) -> int | None:
+    """The epoch (from 1) with the best value of `monitor`; the earlier one of two equals; None before any.
+
+    Of "l1" and losses the lowest is best, of PSNR and SSIM the highest.
+
+    >>> best_epoch({"epoch": [1, 2, 3], "val_ssim": [0.5, float("nan"), 0.7]}, "val_ssim")
+    3
+    """
+    sign = 1 if higher_is_better(monitor) else -1
+    rows = zip(history.get("epoch", []), history.get(monitor, []), strict=False)
+    measured = [(sign * value, -int(epoch)) for epoch, value in rows if not math.isnan(value)]
+    return -max(measured)[1] if measured else None
+
+
+def higher_is_better(monitor: str) -> bool:
+    """True of PSNR and SSIM, False of distances and losses.
+
+    >>> higher_is_better("val_l1")
+    False
+    """
+    return monitor.removeprefix("val_") in ("psnr", "ssim")

@@ -1,0 +1,187 @@
+"""Exercises and quiz of lesson 08: a full training run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pix2pix_edu.exercises.compare import same
+from pix2pix_edu.exercises.engine import Function, exercise
+from pix2pix_edu.exercises.quiz import Question, Quiz, right, wrong
+
+
+@exercise(
+    hints=[
+        "How many steps does one epoch have? Each step uses `batch_size` pictures.",
+        "Steps divided by steps per second are seconds. An hour has 3,600 of them.",
+    ],
+    solution="""
+        def training_hours(images, epochs, batch_size, steps_per_second):
+            steps = images / batch_size * epochs
+            return steps / steps_per_second / 3600
+    """,
+    why="The paper's facades run: 400 images, 200 epochs, batch size 1, so 80,000 steps. It took under two hours on a "
+    "Pascal Titan X: more than 11 steps per second.",
+)
+def q1(training_hours: Function, rng: np.random.Generator) -> None:
+    """Write `training_hours(images, epochs, batch_size, steps_per_second)`: how long a run will take, in hours.
+
+    Then measure twenty steps, and you know in a minute whether to wait or to go to bed.
+    """
+    for batch_size in (1, 4, 10):
+        images = batch_size * int(rng.integers(200, 2000))
+        epochs, speed = int(rng.integers(15, 200)), float(rng.uniform(2, 30))
+        steps = images / batch_size * epochs
+        same(
+            training_hours(images, epochs, batch_size, speed),
+            steps / speed / 3600,
+            f"{images:,} images, {epochs} epochs, batch size {batch_size}, {speed:.1f} steps per second",
+            tolerance=0.01,
+            suspects={
+                "These are seconds: divide by 3,600.": steps / speed,
+                "These are minutes: divide by 60 once more.": steps / speed / 60,
+                "The batch size is missing: a step uses `batch_size` images at once.": images * epochs / speed / 3600,
+                "Larger batches mean fewer steps: divide by the batch size.": images
+                * batch_size
+                * epochs
+                / speed
+                / 3600,
+                "That is a single epoch.": images / batch_size / speed / 3600,
+                "A faster machine would take longer: divide by the speed.": steps * speed / 3600,
+                "That is the number of steps. How long do they take?": steps,
+            },
+            otherwise="Steps = images / batch_size * epochs. Then from steps to seconds, and from seconds to hours.",
+        )
+
+
+HIGHER_IS_BETTER = {"val_ssim": True, "val_psnr": True, "val_l1": False}
+
+
+@exercise(
+    hints=[
+        "NumPy has `np.nanargmax` and `np.nanargmin`: they pass over NaN.",
+        "They count from 0, epochs from 1. And which of the two is right depends on `monitor`.",
+    ],
+    solution="""
+        def best_epoch(history, monitor):
+            values = np.array(history[monitor])
+            if monitor == "val_l1":
+                return int(np.nanargmin(values)) + 1
+            return int(np.nanargmax(values)) + 1
+    """,
+    why="The best checkpoint is chosen on the validation pairs. A distance should be low, a similarity high. NaN "
+    "is neither, but np.argmax would pick it.",
+)
+def q2(best_epoch: Function, rng: np.random.Generator) -> None:
+    """Write `best_epoch(history, monitor)`: the number of the best epoch, the first one being 1.
+
+    `history` maps names to lists with a value for each epoch. `val_ssim` and `val_psnr` are better when high, `val_l1`
+    when low. An epoch whose value is NaN is never the best.
+    """
+    for monitor in ("val_ssim", "val_l1", "val_psnr", "val_l1"):
+        history = _recorded_history(rng)
+        values = np.array(history[monitor])
+        highest, lowest = int(np.nanargmax(values)) + 1, int(np.nanargmin(values)) + 1
+        best, worst = (highest, lowest) if HIGHER_IS_BETTER[monitor] else (lowest, highest)
+        broken = int(np.flatnonzero(np.isnan(values))[0]) + 1
+        same(
+            best_epoch(history, monitor),
+            best,
+            f"{len(values)} epochs, monitor {monitor!r}",
+            suspects={
+                "Epochs count from 1, indices from 0: add 1.": best - 1,
+                "That is the worst epoch. Is this one better when it is high, or when it is low?": worst,
+                "In that epoch the value is NaN. np.argmax takes NaN for the largest value of all.": broken,
+                "That is the place of NaN counted from 0. np.argmax takes NaN for the largest value.": broken - 1,
+                "That is the last epoch; it need not be the best.": len(values),
+                "That looks at the training loss. Use the values of `monitor`.": int(np.argmin(history["l1"])) + 1,
+                "That is the value. The number of its epoch is asked for.": values[best - 1],
+            },
+            otherwise="Look up `history[monitor]`, and find where its best value is.",
+        )
+
+
+def _recorded_history(rng: np.random.Generator, epochs: int = 12) -> dict[str, list[float]]:
+    """A history in which every mistake that we foresee picks another epoch."""
+    while True:
+        places = rng.permutation(epochs - 1) + 1  # the last epoch, and with it counting from the end, stays ordinary
+        high, low, broken, training = (int(place) for place in places[:4])
+        told_apart = {high, low, broken, training, high - 1, low - 1, broken - 1, epochs}
+        if len(told_apart) == 8:
+            break
+    history: dict[str, list[float]] = {}
+    for name, (floor, ceiling) in {"val_ssim": (0.6, 0.9), "val_psnr": (14.0, 21.0), "val_l1": (0.05, 0.2)}.items():
+        values = rng.uniform(floor, ceiling, epochs)
+        values[high - 1], values[low - 1], values[broken - 1] = ceiling + 0.01, floor - 0.01, np.nan
+        history[name] = values.tolist()
+    losses = rng.uniform(0.1, 0.3, epochs)
+    losses[training - 1] = 0.02
+    return {"epoch": list(range(1, epochs + 1)), "l1": losses.tolist(), **history}
+
+
+quiz = Quiz(
+    "Lesson 08",
+    [
+        Question(
+            "The discriminator's loss, halved as in the paper, stays near 0.69. What does that mean?",
+            wrong("It tells real from generated perfectly.", "Then its loss would be close to 0."),
+            right(
+                "It does no better than tossing a coin.",
+                "log 2 = 0.693 is what the answer 'one half' costs. Where the two terms are only added, it is 1.386.",
+            ),
+            wrong(
+                "The generator has stopped learning.",
+                "Perhaps it draws so well, perhaps the discriminator is weak. Only the sample sheets tell.",
+            ),
+            wrong("Training has diverged.", "Then losses run away or become NaN. 0.69 is an ordinary value."),
+        ),
+        Question(
+            "A model with batch normalisation was trained on batches of 16. Which statistics should translate() use?",
+            right(
+                "The moving averages from training.",
+                "They describe many pictures. The statistics of one test picture are unlike anything seen in training.",
+            ),
+            wrong(
+                "Those of the test batch, as in the paper.",
+                "The paper does that, but it trained at batch size 1: one picture is what that network is used to.",
+            ),
+            wrong(
+                "It makes no difference.",
+                "It does: with the wrong ones colours bleed, and results depend on the batch.",
+            ),
+        ),
+        Question(
+            "A run was killed after epoch 40 of 100. What must come back so that it ends as if nothing had happened?",
+            wrong(
+                "The generator's weights.",
+                "Then a fresh discriminator would teach an advanced generator: the game starts anew.",
+            ),
+            wrong(
+                "The weights of both networks.",
+                "Adam's two averages for every weight would begin at zero again, and the order of pictures may change.",
+            ),
+            right(
+                "Both networks, both optimizers, the epoch, and everything random.",
+                "Weights, moving averages, Adam's state, dropout seeds, and an order that follows from seed and epoch.",
+            ),
+        ),
+        Question(
+            "By which number should the best checkpoint be chosen?",
+            wrong(
+                "The lowest adversarial loss of the generator.",
+                "It is measured against an opponent that changes all the time: low may mean a weak discriminator.",
+            ),
+            right(
+                "A metric on the validation pairs.",
+                "Pictures that were not trained on, and the same ones in each epoch. Then look at the sheets as well.",
+            ),
+            wrong(
+                "A metric on the test pairs.",
+                "Then the test pairs have helped to choose, and can no longer judge fairly.",
+            ),
+            wrong(
+                "The number of the last epoch.",
+                "Later is often better, but small sets are learnt by heart at some point.",
+            ),
+        ),
+    ],
+)

@@ -1,0 +1,154 @@
+"""The discriminator: a PatchGAN, which judges patches instead of whole pictures (paper 3.2.2; seed lesson 3.1).
+
+It is a plain stack of convolutions. Each number of its output sees one square patch of the picture, its receptive
+field, and says how real that patch looks as a logit: above 0 "real", below 0 "fake".
+"""
+
+from __future__ import annotations
+
+from pix2pix_edu.backend import keras, layers
+from pix2pix_edu.errors import UsageError
+from pix2pix_edu.sizes import check_image_size
+from pix2pix_edu.unet import NORMS, _Blocks, check_choice, check_count
+
+# receptive field in pixels -> how many of the 4x4 convolutions have stride 2; two more of stride 1 follow.
+STRIDED_LAYERS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+PIXEL = 1  # the 1x1 "PixelGAN" is built of 1x1 convolutions instead
+RECEPTIVE_FIELDS = (PIXEL, *STRIDED_LAYERS)
+
+
+def discriminator_model(
+    image_size: int = 256,
+    filters: int = 64,
+    receptive_field: int = 70,
+    conditional: bool = True,
+    source_channels: int = 3,
+    target_channels: int = 3,
+    norm: str = "batch",
+    seed: int | None = None,
+) -> keras.Model:
+    """Build the discriminator: how real does each patch of a picture look, given its source?
+
+    Args:
+        image_size: height and width in pixels, a power of two from 32 to 512.
+        filters: channels of the first layer; each further layer doubles them, up to `8 * filters`.
+        receptive_field: side of the patch that one logit sees: 1, 16, 34, 70, 142 or 286 pixels.
+        conditional: True shows it the source beside the picture (cGAN), False hides the source (GAN). The model takes
+            both in either case, so that one training step serves both.
+        source_channels: channels of the source.
+        target_channels: channels of the picture to be judged.
+        norm: "batch", "instance", or "none".
+        seed: makes the initial weights reproducible.
+
+    Returns:
+        A Keras model from `[source, picture]`, floats in [-1, 1], to logits of shape (N, rows, columns, 1). The paper's
+        70x70 discriminator at 256 px gives 30x30 logits.
+
+    Raises:
+        UsageError: an argument that cannot work, or a receptive field that leaves no logit at this size.
+
+    >>> discriminator_model(image_size=256, filters=4, receptive_field=70).output_shape
+    (None, 30, 30, 1)
+    """
+    image_size = check_image_size(image_size)
+    check_count("filters", filters)
+    check_choice("norm", norm, NORMS)
+    _check_receptive_field(receptive_field, image_size)
+    build = _Blocks(norm, seed=seed)
+
+    source = layers.Input((image_size, image_size, source_channels), name="source")
+    picture = layers.Input((image_size, image_size, target_channels), name="picture")
+    x = layers.Concatenate(name="pair")([source, picture]) if conditional else picture
+
+    for number, (width, options) in enumerate(_hidden_layers(filters, receptive_field), start=1):
+        x = _pad_if_needed(x, options, name=f"pad_{number}")
+        x = build.convolve(x, width, name=f"conv_{number}", use_bias=number > 1 and norm == "none", **options)
+        if number > 1:  # no norm on the first layer (paper)
+            x = build.normalise(x, name=f"conv_{number}")
+        x = layers.LeakyReLU(negative_slope=0.2, name=f"leaky_{number}")(x)
+
+    last = _FLAT if receptive_field == PIXEL else _STRIDE_1
+    x = _pad_if_needed(x, last, name="pad_logits")
+    x = build.convolve(x, 1, name="to_logits", use_bias=True, **last)
+    logits = layers.Activation("linear", dtype="float32", name="logits")(x)
+    return keras.Model([source, picture], logits, name=f"patchgan_{receptive_field}")
+
+
+def receptive_field(discriminator: keras.Model) -> int:
+    """Side of the square of input pixels that one output number depends on, computed from the model's layers.
+
+    Each layer with kernel k widens the field by (k - 1) steps of the current grid, and each stride s makes the grid s
+    times coarser: `field += (k - 1) * jump; jump *= s`.
+
+    Raises:
+        UsageError: the model is not a stack of convolutions and poolings (such as a U-Net, whose field is everything).
+
+    >>> receptive_field(discriminator_model(image_size=64, filters=4, receptive_field=34))
+    34
+    """
+    field, jump = 1, 1
+    for layer in discriminator.layers:
+        kernel, stride = _kernel_and_stride(layer)
+        field += (kernel - 1) * jump
+        jump *= stride
+    return field
+
+
+_FLAT = {"kernel_size": 1, "strides": 1}
+_STRIDE_1 = {"kernel_size": 4, "strides": 1, "padding": "valid"}
+_STRIDE_2: dict = {}
+
+
+def _hidden_layers(filters: int, receptive_field: int) -> list[tuple[int, dict]]:
+    """Width and options of each layer before the last.
+
+    The layer of stride 1 at the end is what makes the field 70: were it of stride 2 as well, it would be 94 or 142,
+    which is how several well-known copies of pix2pix came to mislabel theirs.
+    """
+    if receptive_field == PIXEL:
+        return [(filters, _FLAT), (2 * filters, _FLAT)]
+    strided = STRIDED_LAYERS[receptive_field]
+    widths = [filters * min(2**number, 8) for number in range(strided + 1)]
+    return [(width, _STRIDE_2) for width in widths[:-1]] + [(widths[-1], _STRIDE_1)]
+
+
+def _pad_if_needed(x: keras.KerasTensor, options: dict, name: str) -> keras.KerasTensor:
+    """One pixel of zeros on each side before a layer of stride 1, as in the original: it then shrinks x by one."""
+    return layers.ZeroPadding2D(1, name=name)(x) if options is _STRIDE_1 else x
+
+
+def _kernel_and_stride(layer: keras.Layer) -> tuple[int, int]:
+    if isinstance(layer, (layers.Conv2DTranspose, layers.UpSampling2D)):
+        raise UsageError(
+            f"The receptive field of {layer.name!r} cannot be followed: `receptive_field` reads stacks of convolutions "
+            "such as a discriminator. A U-Net goes through one pixel, so each of its outputs sees the whole picture."
+        )
+    if isinstance(layer, layers.Conv2D):
+        dilated = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
+        return dilated, layer.strides[0]
+    if isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
+        return layer.pool_size[0], layer.strides[0]
+    return 1, 1
+
+
+def _check_receptive_field(receptive_field: int, image_size: int) -> None:
+    if receptive_field not in RECEPTIVE_FIELDS:
+        raise UsageError(
+            f"receptive_field={receptive_field!r} cannot be built. Known: {', '.join(map(str, RECEPTIVE_FIELDS))} "
+            "pixels (1 judges single pixels, 70 is the paper's choice, 286 the whole picture at 256 px)."
+        )
+    if image_size < smallest_size(receptive_field):
+        fitting = ", ".join(str(field) for field in RECEPTIVE_FIELDS if smallest_size(field) <= image_size)
+        raise UsageError(
+            f"receptive_field={receptive_field} leaves no logit at image_size={image_size}: it needs pictures of at "
+            f"least {smallest_size(receptive_field)} pixels. At this size choose one of {fitting}."
+        )
+
+
+def smallest_size(receptive_field: int) -> int:
+    """The smallest image size that leaves a logit: the two last layers need a map of 4x4.
+
+    >>> smallest_size(70)
+    32
+    """
+    return 1 if receptive_field == PIXEL else 4 * 2 ** STRIDED_LAYERS[receptive_field]

@@ -1,0 +1,99 @@
+"""Where files live: what ships with the course, what is cached, and how to write a file that is never half there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+
+from pix2pix_edu.errors import StorageError
+
+CACHE_VARIABLE = "PIX2PIX_EDU_CACHE"
+
+
+def _umask() -> int:
+    """The permissions that new files must not have; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()  # once, at import: later, another thread might be creating a file
+
+
+def cache_dir(*parts: str) -> Path:
+    """The folder for rendered and downloaded data; set `PIX2PIX_EDU_CACHE` to move it.
+
+    Args:
+        parts: sub-folders below it. Nothing is created.
+
+    >>> cache_dir("emoji").name
+    'emoji'
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
+    root = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("pix2pix_edu"))
+    return root.joinpath(*parts)
+
+
+def shipped(*parts: str) -> Path:
+    """A file that ships with the course: inside the installed package, or in the repository's `data/`.
+
+    >>> shipped("weights").name
+    'weights'
+    """
+    package = Path(__file__).resolve().parent
+    installed = package / "_data"
+    return (installed if installed.is_dir() else package.parent / "data").joinpath(*parts)
+
+
+def explain_os_error(error: OSError, path: Path, doing: str) -> StorageError:
+    """Turn an operating-system error into one that says which path failed and what to do."""
+    advice = {
+        errno.ENOSPC: "The disk is full: free some space, or choose a folder on another disk.",
+        errno.EDQUOT: "Your disk quota is used up: free some space, or choose another folder.",
+        errno.EROFS: "That file system is read-only: choose another folder.",
+        errno.EACCES: "You may not write there: choose another folder, or change its permissions.",
+        errno.EPERM: "You may not write there: choose another folder, or change its permissions.",
+        errno.ENOTDIR: "A part of that path is a file, not a folder: choose another folder.",
+    }.get(error.errno or 0, "Choose another folder, or check that the disk is healthy.")
+    reason = error.strerror or str(error)
+    return StorageError(f"Could not {doing} {path} ({reason}). {advice} Nothing that was there before was changed.")
+
+
+@contextmanager
+def atomic_file(path: Path | str, mode: str = "wb") -> Iterator[IO]:
+    """Write a file so that a reader, or a kill at any moment, sees either the old one or the whole new one.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and only then take the name.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written; the old file is untouched.
+
+    >>> with atomic_file("/tmp/pix2pix_edu_doctest.txt", "w") as file:
+    ...     _ = file.write("whole or not at all")
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, mode) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_UMASK)  # temporary files are private; this one is to become an ordinary one
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise explain_os_error(error, path, "write") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)

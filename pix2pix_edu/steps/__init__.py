@@ -1,0 +1,21 @@
+"""The training step, one small file per Keras backend: the same arithmetic in each framework's own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Step:
+    """What a backend's `TrainStep` finds in `Pix2Pix`: networks, optimizers and losses, the same on every backend."""
+
+    generator: Any
+    discriminator: Any
+    optimizer: Any
+    update: str
+    discriminator_is_idle: Any
+    unpack: Any
+    record: Any
+    discriminator_loss: Any
+    generator_loss: Any
+    both_losses: Any
+    distance_loss: Any

@@ -1,0 +1,325 @@
+"""Using a trained model: pictures in, pictures out, of any size, without changing the model (paper 3.3, test time)."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pix2pix_edu.backend import keras, ops
+from pix2pix_edu.checkpoints import RunFolder
+from pix2pix_edu.errors import CheckpointError, UsageError, nearest
+from pix2pix_edu.paths import atomic_file, shipped
+from pix2pix_edu.pix2pix import STATISTICS, Pix2Pix
+from pix2pix_edu.unet import check_choice
+
+BATCH = 32
+EXAMPLES = ("emoji",)  # generators that ship with the course, in data/weights/
+
+
+class Translator:
+    """A generator and how it is to be used at test time; what `load_model` returns and `translate` takes.
+
+    Args:
+        generator: floats in [-1, 1] in, floats in [-1, 1] out.
+        statistics: "moving" or "batch", see `Pix2Pix`.
+        about: where the generator comes from, for people to read.
+
+    >>> import pix2pix_edu as p2p
+    >>> translator = Translator(p2p.generator_model(32, 2), statistics="batch")
+    """
+
+    def __init__(self, generator: keras.Model, statistics: str = "moving", about: dict[str, Any] | None = None):
+        check_choice("statistics", statistics, STATISTICS)
+        self.generator, self.statistics, self.about = generator, statistics, about or {}
+
+    @property
+    def image_size(self) -> int:
+        """Height and width, in pixels, of the pictures that the generator was trained on."""
+        return int(self.generator.input_shape[1])
+
+    def __repr__(self) -> str:
+        size, weights = self.image_size, self.generator.count_params()
+        return f"Translator({size} px, {weights:,} parameters, {self.statistics} statistics)"
+
+
+def translate(
+    model: Pix2Pix | Translator | keras.Model,
+    images: np.ndarray,
+    statistics: str | None = None,
+    dropout: bool | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """Translate pictures of any size; the model stays exactly as it was.
+
+    Args:
+        model: a `Pix2Pix`, what `load_model` returned, or a bare generator.
+        images: uint8, one picture (H, W, C) or a batch (N, H, W, C). Sizes that the network cannot halve often enough
+            are padded by reflection, and the result is cropped back.
+        statistics: "moving" or "batch", see `Pix2Pix`; default: what the model was trained for. With "batch" each
+            picture is translated by itself, so that its result does not depend on its neighbours.
+        dropout: whether dropout is on, as in the paper, where it is the only noise; default: on with "batch"
+            statistics (the paper's way), off with "moving".
+        seed: the dropout masks; the same seed gives the same picture.
+
+    Returns:
+        uint8 pictures of the same height and width.
+
+    Raises:
+        UsageError: not uint8, not a picture, or another number of channels than the model takes.
+
+    >>> import numpy as np, pix2pix_edu as p2p
+    >>> translate(p2p.generator_model(32, 2), np.zeros((40, 50, 3), np.uint8)).shape
+    (40, 50, 3)
+    """
+    generator, default = _generator_and_statistics(model)
+    statistics = statistics or default
+    check_choice("statistics", statistics, STATISTICS)
+    dropout = statistics == "batch" if dropout is None else dropout
+    batch, single = _check_images(images, generator)
+
+    height, width = batch.shape[1:3]
+    multiple = int(generator.input_shape[1])
+    padded = _pad(batch, multiple)
+    generator = _at_size(generator, padded.shape[1:3])
+
+    results = []
+    with _test_time(generator, statistics, dropout, seed):
+        size = 1 if statistics == "batch" else BATCH
+        for start in range(0, len(padded), size):
+            results.append(_run(generator, padded[start : start + size], statistics, dropout))
+    channels = int(generator.output_shape[-1])
+    result = np.concatenate(results) if results else np.zeros((0, *padded.shape[1:3], channels), np.uint8)
+    result = result[:, :height, :width]
+    return result[0] if single else result
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Pictures as the networks see them: uint8 from 0 to 255 becomes float32 from -1 to 1.
+
+    >>> to_float(np.array([0, 255], np.uint8)).tolist()
+    [-1.0, 1.0]
+    """
+    return images.astype("float32") / 127.5 - 1.0
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Pictures as people see them: floats from -1 to 1 become uint8 from 0 to 255, rounded and clipped.
+
+    >>> to_uint8(np.array([-1.0, 0.999, 7.0])).tolist()
+    [0, 255, 255]
+    """
+    return np.clip(np.rint((np.asarray(images, "float32") + 1.0) * 127.5), 0, 255).astype("uint8")
+
+
+def _generator_and_statistics(model: Any) -> tuple[keras.Model, str]:
+    if isinstance(model, (Pix2Pix, Translator)):
+        return model.generator, model.statistics
+    if isinstance(getattr(model, "model", None), Pix2Pix):  # a Run
+        return model.model.generator, model.model.statistics
+    if isinstance(model, keras.Model):
+        return model, "moving"
+    raise UsageError(
+        f"`translate` cannot use {type(model).__name__}: give a Pix2Pix, a Run, a generator, or `load_model(path)`."
+    )
+
+
+def _check_images(images: Any, generator: keras.Model) -> tuple[np.ndarray, bool]:
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise UsageError(
+            f"`translate` takes uint8 pictures (0 to 255), but these are {images.dtype}. For floats in [-1, 1], call "
+            "`to_uint8(images)` first, or call the generator itself."
+        )
+    if images.ndim not in (3, 4):
+        raise UsageError(f"A picture has shape (H, W, C) and a batch (N, H, W, C); this has {images.shape}.")
+    channels = int(generator.input_shape[-1])
+    if images.shape[-1] != channels:
+        raise UsageError(f"This model takes pictures of {channels} channel(s), but these have {images.shape[-1]}.")
+    single = images.ndim == 3
+    return (images[None] if single else images), single
+
+
+def _pad(batch: np.ndarray, multiple: int) -> np.ndarray:
+    """Grow height and width at the bottom and right to multiples of `multiple`, mirroring what is there."""
+    missing = [-batch.shape[axis] % multiple for axis in (1, 2)]
+    return np.pad(batch, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
+
+
+def _at_size(generator: keras.Model, size: tuple[int, ...]) -> keras.Model:
+    """The same network for another size of picture. All its layers are convolutions, so the weights fit any size."""
+    if tuple(generator.input_shape[1:3]) == tuple(size):
+        return generator
+    config = generator.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] == "InputLayer":
+            layer["config"]["batch_shape"] = (None, *size, generator.input_shape[-1])
+    resized = type(generator).from_config(config)
+    resized.set_weights(generator.get_weights())
+    return resized
+
+
+@contextmanager
+def _test_time(generator: keras.Model, statistics: str, dropout: bool, seed: int) -> Iterator[None]:
+    """Set each layer's switches for this translation, and set them back."""
+    changed: list[tuple[Any, str, Any]] = []
+
+    def switch(layer: Any, attribute: str, value: Any) -> None:
+        changed.append((layer, attribute, getattr(layer, attribute)))
+        setattr(layer, attribute, value)
+
+    drops = [layer for layer in generator.layers if isinstance(layer, keras.layers.Dropout)]
+    states = [ops.convert_to_numpy(layer.seed_generator.state.value) for layer in drops]
+    try:
+        for number, layer in enumerate(drops):
+            layer.seed_generator.state.assign(np.array([seed, number], dtype=states[number].dtype))
+            if not dropout:
+                switch(layer, "rate", 0.0)
+        for layer in generator.layers:
+            if isinstance(layer, keras.layers.BatchNormalization) and statistics == "moving":
+                switch(layer, "trainable", False)  # Keras: a frozen BatchNormalization uses its moving averages
+        yield
+    finally:
+        for layer, attribute, value in reversed(changed):
+            setattr(layer, attribute, value)
+        for layer, state in zip(drops, states, strict=True):
+            layer.seed_generator.state.assign(state)
+
+
+def _run(generator: keras.Model, batch: np.ndarray, statistics: str, dropout: bool) -> np.ndarray:
+    source = ops.convert_to_tensor(to_float(batch))
+    if statistics == "moving" and not dropout:
+        return to_uint8(ops.convert_to_numpy(generator(source, training=False)))
+    # `stateless_call` hands back the new moving averages instead of storing them; we let them go.
+    trainable = [variable.value for variable in generator.trainable_variables]
+    other = [variable.value for variable in generator.non_trainable_variables]
+    picture, _ = generator.stateless_call(trainable, other, source, training=True)
+    return to_uint8(ops.convert_to_numpy(picture))
+
+
+# --- a generator in one small file ----------------------------------------------------------------------------------
+
+
+def save_generator(
+    model: Pix2Pix | Translator, path: Path | str, about: dict[str, Any] | None = None, significant_bits: int = 11
+) -> Path:
+    """Store the generator alone, in half precision: what a translation needs, at a tenth of a checkpoint's size.
+
+    The file is a zip of plain NumPy arrays and one JSON text, so that loading it runs no code.
+
+    Args:
+        model: a `Pix2Pix` or a `Translator`.
+        path: where to; by custom it ends in `.p2p`.
+        about: facts to keep with it, such as the command that trained it.
+        significant_bits: of each weight, from 1 to 11 (all that half precision has). Rounded to 7, weights are off by
+            at most 0.8 %, which no picture shows, and the file is a third smaller, since zeros compress.
+
+    Raises:
+        StorageError: the file cannot be written.
+        UsageError: `significant_bits` is not between 1 and 11.
+
+    >>> import tempfile, pix2pix_edu as p2p
+    >>> model = p2p.Pix2Pix(p2p.generator_model(32, 2), p2p.discriminator_model(32, 2))
+    >>> save_generator(model, tempfile.mkdtemp() + "/tiny.p2p").name
+    'tiny.p2p'
+    """
+    if not 1 <= significant_bits <= HALF_PRECISION_BITS:
+        raise UsageError(f"significant_bits={significant_bits!r} does not work: half precision has 1 to 11 of them.")
+    path = Path(path)
+    header = {
+        "format": FORMAT,
+        "statistics": model.statistics,
+        "generator": json.loads(model.generator.to_json()),
+        "about": about or {},
+    }
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("about.json", json.dumps(header))
+        for number, weight in enumerate(model.generator.get_weights()):
+            with archive.open(f"{number:04d}.npy", "w") as member:
+                np.lib.format.write_array(member, _in_half_precision(weight, significant_bits), allow_pickle=False)
+    return path
+
+
+FORMAT = 1
+HALF_PRECISION_BITS = 11
+
+
+def _in_half_precision(weight: np.ndarray, significant_bits: int) -> np.ndarray:
+    """The weights as float16, rounded so that only the first `significant_bits` of each can be other than zero."""
+    dropped = HALF_PRECISION_BITS - significant_bits
+    bits = weight.astype("float16").view("uint16").astype("uint32")
+    half_step = (1 << dropped) >> 1
+    return ((bits + half_step) >> dropped << dropped).astype("uint16").view("float16")
+
+
+def load_model(path: Path | str) -> Translator:
+    """Load a generator that `save_generator` stored, or the best one of a training run.
+
+    Args:
+        path: a `.p2p` file, or a run directory (its best checkpoint by validation is taken).
+
+    Returns:
+        A `Translator`, ready for `translate` and `evaluate`.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a model.
+
+    >>> load_model(shipped("weights", "emoji.p2p")).image_size
+    64
+    """
+    path = Path(path)
+    if path.is_dir():
+        folder = RunFolder(path)
+        model = folder.load_model()
+        return Translator(model.generator, model.statistics, about=asdict(folder.read_config()))
+    if not path.is_file():
+        raise CheckpointError(f"There is no model at {path}. Give a .p2p file or a run directory; `train` makes both.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(archive.read("about.json"))
+            _check_format(header, path)
+            generator = keras.models.model_from_json(json.dumps(header["generator"]))
+            arrays = [_read_array(archive, name) for name in sorted(archive.namelist()) if name.endswith(".npy")]
+        generator.set_weights(arrays)
+    except CheckpointError:
+        raise
+    except Exception as error:  # zipfile, json, numpy and Keras each have errors of their own
+        raise CheckpointError(
+            f"{path} cannot be read as a model ({type(error).__name__}: {error}). It may be cut off, or not a .p2p "
+            "file: copy or download it again, or train a new one."
+        ) from error
+    return Translator(generator, header["statistics"], about=header["about"])
+
+
+def _check_format(header: dict[str, Any], path: Path) -> None:
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {header.get('format')!r}, but this version of pix2pix_edu reads format {FORMAT}. "
+            "Update the library, or load the file with the version that wrote it."
+        )
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    with archive.open(name) as member:
+        array = np.lib.format.read_array(member, allow_pickle=False)
+    return array.astype("float32") if array.dtype == np.float16 else array
+
+
+def load_example_model(name: str = "emoji") -> Translator:
+    """A trained generator that ships with the course: "emoji" colours line drawings at 64 px.
+
+    Raises:
+        UsageError: no such example.
+
+    >>> load_example_model("emoji").image_size
+    64
+    """
+    if name not in EXAMPLES:
+        raise UsageError(f"There is no example model {name!r}. {nearest(name, list(EXAMPLES))}")
+    return load_model(shipped("weights", f"{name}.p2p"))

@@ -1,0 +1,162 @@
+"""The generator: a U-Net, or the same network without its skip connections (paper, appendix 6.1.1; seed lesson 3.1).
+
+The encoder halves the picture until one pixel is left; the decoder doubles it back. A skip connection hands the
+decoder, at each size, what the encoder knew at that size, so that edges need not squeeze through the one pixel.
+"""
+
+from __future__ import annotations
+
+from pix2pix_edu.backend import keras, layers
+from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.sizes import check_image_size
+
+NORMS = ("batch", "instance", "none")
+UPSAMPLINGS = ("transpose", "resize")
+DROPOUT_BLOCKS = 3  # the paper drops half of the activations in the first three decoder blocks
+WIDEST = 8  # no layer is wider than 8 x filters
+
+
+def generator_model(
+    image_size: int = 256,
+    filters: int = 64,
+    source_channels: int = 3,
+    target_channels: int = 3,
+    skips: bool = True,
+    norm: str = "batch",
+    upsample: str = "transpose",
+    dropout: float = 0.5,
+    seed: int | None = None,
+) -> keras.Model:
+    """Build the generator: a source picture in, a translated picture of the same size out.
+
+    Args:
+        image_size: height and width in pixels, a power of two from 32 to 512.
+        filters: channels of the first layer; each halving doubles them, up to `8 * filters`.
+        source_channels: channels of the input, such as 1 for grey, 3 for RGB, 12 for one-hot labels.
+        target_channels: channels of the output.
+        skips: True builds the U-Net, False the plain encoder-decoder of the paper's Table 2.
+        norm: "batch", "instance" (each picture by itself), or "none".
+        upsample: "transpose" as in the paper, or "resize" (nearest-neighbour, then a 3x3 convolution), which cannot
+            leave a checkerboard (Odena et al., Distill 2016).
+        dropout: the share of activations dropped in the first three decoder blocks; the model's only noise.
+        seed: makes the initial weights and the dropout masks reproducible.
+
+    Returns:
+        A Keras model from floats in [-1, 1] of shape (N, image_size, image_size, source_channels) to floats in
+        [-1, 1] of shape (N, image_size, image_size, target_channels).
+
+    Raises:
+        UsageError: an argument that cannot work.
+
+    >>> generator_model(image_size=32, filters=4).output_shape
+    (None, 32, 32, 3)
+    """
+    image_size = check_image_size(image_size)
+    _check_options(filters, norm, upsample, dropout)
+    build = _Blocks(norm, upsample, seed)
+    widths = encoder_widths(image_size, filters)
+
+    source = x = layers.Input((image_size, image_size, source_channels), name="source")
+    encoded = []
+    for level, width in enumerate(widths, start=1):
+        # The first layer has no norm (paper). Nor has the last: at batch size 1 its single pixel minus its own
+        # mean would be zero, and nothing would pass through the bottleneck (the paper's erratum).
+        x = build.down(x, width, level, normalise=1 < level < len(widths))
+        encoded.append(x)
+
+    for level, width in enumerate(reversed(widths[:-1]), start=1):
+        x = build.up(x, width, level, dropout if level <= DROPOUT_BLOCKS else 0.0)
+        if skips:
+            x = layers.Concatenate(name=f"skip_{level}")([x, encoded[-1 - level]])
+
+    x = build.enlarge(x, target_channels, name="to_picture", use_bias=True)
+    # float32 even when the layers before compute in half precision: the losses need it.
+    target = layers.Activation("tanh", dtype="float32", name="target")(x)
+    return keras.Model(source, target, name="unet_generator" if skips else "encoder_decoder_generator")
+
+
+def encoder_widths(image_size: int, filters: int) -> list[int]:
+    """Channels after each halving, from the first layer to the 1x1 bottleneck.
+
+    >>> encoder_widths(256, 64)
+    [64, 128, 256, 512, 512, 512, 512, 512]
+    """
+    levels = image_size.bit_length() - 1
+    return [filters * min(2**level, WIDEST) for level in range(levels)]
+
+
+class _Blocks:
+    """The building blocks of both networks, with their names, initial weights and seeds."""
+
+    def __init__(self, norm: str, upsample: str = "transpose", seed: int | None = None):
+        self.norm, self.upsample, self._seed = norm, upsample, seed
+
+    def next_seed(self) -> int | None:
+        """Give each layer a seed of its own, so that no two start with the same weights."""
+        if self._seed is not None:
+            self._seed += 1
+        return self._seed
+
+    def kernel(self) -> keras.Initializer:
+        """N(0, 0.02), as in the paper."""
+        return keras.initializers.RandomNormal(0.0, 0.02, seed=self.next_seed())
+
+    def normalise(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        if self.norm == "batch":
+            return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+        if self.norm == "instance":
+            return layers.GroupNormalization(groups=-1, epsilon=1e-5, name=f"{name}_norm")(x)
+        return x
+
+    def convolve(self, x: keras.KerasTensor, width: int, name: str, **options) -> keras.KerasTensor:
+        options = {"kernel_size": 4, "strides": 2, "padding": "same", "use_bias": False} | options
+        return layers.Conv2D(width, kernel_initializer=self.kernel(), name=name, **options)(x)
+
+    def down(self, x: keras.KerasTensor, width: int, level: int, normalise: bool) -> keras.KerasTensor:
+        """Halve the picture: convolution, norm, LeakyReLU (slope 0.2)."""
+        x = self.convolve(x, width, name=f"down_{level}_conv", use_bias=normalise and self.norm == "none")
+        if normalise:
+            x = self.normalise(x, name=f"down_{level}")
+        return layers.LeakyReLU(negative_slope=0.2, name=f"down_{level}")(x)
+
+    def up(self, x: keras.KerasTensor, width: int, level: int, dropout: float) -> keras.KerasTensor:
+        """Double the picture: transposed convolution, norm, dropout, ReLU."""
+        x = self.enlarge(x, width, name=f"up_{level}_conv", use_bias=self.norm == "none")
+        x = self.normalise(x, name=f"up_{level}")
+        if dropout:
+            x = layers.Dropout(dropout, seed=self.next_seed(), name=f"up_{level}_dropout")(x)
+        return layers.ReLU(name=f"up_{level}")(x)
+
+    def enlarge(self, x: keras.KerasTensor, width: int, name: str, use_bias: bool) -> keras.KerasTensor:
+        if self.upsample == "resize":
+            x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_resize")(x)
+            return self.convolve(x, width, name, kernel_size=3, strides=1, use_bias=use_bias)
+        return layers.Conv2DTranspose(
+            width, 4, 2, "same", use_bias=use_bias, kernel_initializer=self.kernel(), name=name
+        )(x)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise a `UsageError` that lists the choices unless `value` is one of them.
+
+    >>> check_choice("norm", "batch", ("batch", "none"))
+    """
+    if value not in choices:
+        raise UsageError(f"{name}={value!r} is not known. {nearest(str(value), list(choices))}")
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise a `UsageError` unless `value` is a whole number of at least 1.
+
+    >>> check_count("filters", 16)
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")
+
+
+def _check_options(filters: int, norm: str, upsample: str, dropout: float) -> None:
+    check_count("filters", filters)
+    check_choice("norm", norm, NORMS)
+    check_choice("upsample", upsample, UPSAMPLINGS)
+    if not 0.0 <= dropout < 1.0:
+        raise UsageError(f"dropout={dropout!r} does not work: it is a share, at least 0 and below 1 (the paper: 0.5).")

@@ -1,0 +1,28 @@
+"""Widgets of the course: predict what will happen, move a control, explain what you see.
+
+A widget is loaded when it is first used, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# name that users see -> module that defines it
+_EXPORTS = {
+    "Explorer": "base",
+    "Job": "job",
+    "LiveTraining": "run_browser",
+    "PairBrowser": "pair_browser",
+    "RunBrowser": "run_browser",
+    "TranslationBrowser": "translation_browser",
+}
+
+__all__ = list(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a widget on first use (PEP 562)."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'pix2pix_edu.widgets' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"pix2pix_edu.widgets.{_EXPORTS[name]}"), name)

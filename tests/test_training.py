@@ -1,0 +1,333 @@
+"""Training runs: what they write, that they can be killed at any moment, and what they say when something is wrong."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pix2pix_edu as p2p
+from pix2pix_edu.backend import keras
+from pix2pix_edu.checkpoints import RunFolder, best_epoch
+from pix2pix_edu.errors import CheckpointError, DataError, StorageError, TrainingError, UsageError
+from pix2pix_edu.pairs.jitter import Jitter, order, rng_for
+from pix2pix_edu.training import TrainingBatches, load_run, train
+from pix2pix_edu.translation import to_float
+
+SMALL = {"preset": "tiny", "show_progress": False, "filters": 4, "batch_size": 4}
+
+
+def make_pairs(train_count=12, channels=(3, 3)):
+    """Filled squares in random colours; the target is the negative."""
+    rng = np.random.default_rng(0)
+    counts = {"train": train_count, "val": 3, "test": 2}
+    splits = {}
+    for name, count in counts.items():
+        sources = np.zeros((count, 32, 32, channels[0]), "uint8")
+        sources[:, 8:24, 8:24] = rng.integers(0, 256, (count, 1, 1, channels[0]))
+        targets = np.repeat(255 - sources[..., :1], channels[1], axis=-1)
+        splits[name] = p2p.Split(sources, targets)
+    return p2p.Pairs("squares", **splits)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return train(make_pairs(), epochs=3, run_dir=tmp_path_factory.mktemp("runs") / "a", **SMALL)
+
+
+def weights_of(run):
+    states = [*run.model.variables, *run.model.optimizer.variables]
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in states]
+
+
+def assert_same_run(one, other):
+    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name in ("epoch", "val_psnr", "val_ssim", "val_l1"):
+        assert one.history[name] == other.history[name]
+
+
+# --- what a run leaves behind -----------------------------------------------------------------------------------------
+
+
+def test_run_directory_holds_everything_it_promises(run):
+    files = {str(path.relative_to(run.run_dir)) for path in run.run_dir.rglob("*") if path.is_file()}
+    assert {"config.json", "losses.csv", "sheets/epoch-0001.png", "sheets/epoch-0003.png"} <= files
+    assert {"checkpoints/epoch-0002.weights.h5", "checkpoints/epoch-0003.weights.h5"} <= files
+    assert "checkpoints/epoch-0001.weights.h5" not in files  # the last two are kept
+    assert [name for name in files if name.startswith("checkpoints/best")] == [
+        f"checkpoints/best-{run.best_epoch:04d}.weights.h5"
+    ]
+    assert [name for name in files if "tfevents" in name]
+    assert not [name for name in files if "tmp" in name]
+
+
+def test_losses_csv_is_the_history(run):
+    assert RunFolder(run.run_dir).read_history() == run.history
+    assert run.history["epoch"] == [1, 2, 3]
+    header = (run.run_dir / "losses.csv").read_text().splitlines()[0].split(",")
+    assert {"g_loss", "g_gan", "l1", "d_loss", "d_real", "d_fake", "val_psnr", "val_ssim", "val_l1"} <= set(header)
+
+
+def test_validation_measures_are_those_of_evaluate(run):
+    again = p2p.evaluate(run, make_pairs().val)
+    assert again["ssim"] == pytest.approx(run.history["val_ssim"][-1])
+    assert again["l1"] == pytest.approx(run.history["val_l1"][-1])
+
+
+def test_sheet_shows_source_translation_and_target(run):
+    sheet = np.asarray(Image.open(run.sheets[-1]))
+    pairs = make_pairs()
+    np.testing.assert_array_equal(sheet[4:36, 4:36], pairs.val.sources[0])
+    np.testing.assert_array_equal(sheet[4:36, 40:72], p2p.translate(run, pairs.val.sources)[0])
+    np.testing.assert_array_equal(sheet[4:36, 76:108], pairs.val.targets[0])
+
+
+def test_best_checkpoint_can_be_loaded_and_scores_what_the_history_says(run):
+    best = load_run(run.run_dir)
+    measured = p2p.evaluate(best, make_pairs().val)
+    assert measured["ssim"] == pytest.approx(max(run.history["val_ssim"]))
+    last = load_run(run.run_dir, which="last")
+    assert p2p.evaluate(last, make_pairs().val)["ssim"] == pytest.approx(run.history["val_ssim"][-1])
+    model = p2p.load_model(run.run_dir)
+    assert p2p.evaluate(model, make_pairs().val) == measured
+
+
+def test_training_is_a_function_of_the_seed(run, tmp_path):
+    same = train(make_pairs(), epochs=3, run_dir=tmp_path / "same", **SMALL)
+    assert_same_run(run, same)
+    other = train(make_pairs(), epochs=1, run_dir=tmp_path / "other", seed=1, **SMALL)
+    assert other.history["val_l1"][0] != run.history["val_l1"][0]
+
+
+def test_config_is_readable_and_names_versions(run):
+    config = json.loads((run.run_dir / "config.json").read_text())
+    assert config["filters"] == 4 and config["data"] == "squares" and config["seed"] == 0
+    assert set(config["versions"]) == {"pix2pix_edu", "python", "keras", "backend"}
+
+
+def test_other_channels_and_a_batch_larger_than_the_data(tmp_path):
+    pairs = make_pairs(train_count=2, channels=(1, 3))
+    run = train(pairs, epochs=1, run_dir=tmp_path / "r", **{**SMALL, "batch_size": 64})
+    assert run.config["batch_size"] == 2
+    assert p2p.translate(run, pairs.test.sources).shape == pairs.test.targets.shape
+
+
+def test_batch_size_1_uses_the_papers_statistics_at_test_time(tmp_path):
+    run = train(make_pairs(2), epochs=1, run_dir=tmp_path / "r", **{**SMALL, "batch_size": 1})
+    assert run.model.statistics == "batch"
+
+
+def test_save_every_leaves_gaps_that_are_not_numbers(tmp_path):
+    run = train(make_pairs(4), epochs=3, save_every=2, run_dir=tmp_path / "r", **SMALL)
+    assert [bool(np.isnan(value)) for value in run.history["val_ssim"]] == [True, False, False]
+    assert [path.name for path in run.sheets] == ["epoch-0002.png", "epoch-0003.png"]
+    assert RunFolder(run.run_dir).read_history()["epoch"] == [1, 2, 3]
+
+
+# --- batches ----------------------------------------------------------------------------------------------------------
+
+
+def test_batches_are_the_jittered_pairs_in_the_order_of_seed_and_epoch():
+    split = make_pairs(10).train
+    batches = TrainingBatches(split, batch_size=4, seed=3)
+    batches.epoch = 5
+    sources, targets = batches[1]
+    expected = Jitter(split.sources, split.targets, resize_to=36)(order(3, 5, 10)[4:8], rng_for(3, 5, 1))
+    np.testing.assert_array_equal(sources, to_float(expected[0]))
+    np.testing.assert_array_equal(targets, to_float(expected[1]))
+    assert len(batches) == 2  # two pairs are left over, others in each epoch
+    batches.epoch = 6
+    assert not np.array_equal(batches[1][0], sources)
+
+
+def test_without_jitter_and_mirror_each_epoch_is_a_permutation():
+    split = make_pairs(8).train
+    batches = TrainingBatches(split, batch_size=4, jitter=False, mirror=False)
+    seen = np.concatenate([batches[i][0] for i in range(2)])
+    original = to_float(split.sources)
+    matches = [int(np.flatnonzero([np.array_equal(picture, o) for o in original])[0]) for picture in seen]
+    assert sorted(matches) == list(range(8))
+
+
+# --- killed and resumed -----------------------------------------------------------------------------------------------
+
+KILLED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+from test_training import SMALL, make_pairs, train
+train(make_pairs(), epochs=3, run_dir={run_dir!r}, resume={resume}, **SMALL)
+"""
+
+
+def start_training(run_dir, resume=False):
+    code = KILLED.format(tests=os.path.dirname(__file__), run_dir=str(run_dir), resume=resume)
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def wait_for(condition, process):
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("moment", ["after the first checkpoint", "while the second is being written"])
+def test_a_run_killed_and_resumed_equals_one_that_was_never_killed(run, tmp_path, moment):
+    folder = tmp_path / "killed"
+    process = start_training(folder)
+    if moment == "after the first checkpoint":
+        wait_for((folder / "checkpoints/epoch-0001.weights.h5").exists, process)
+        time.sleep(random.Random(0).uniform(0, 0.1))
+    else:
+        wait_for(lambda: list(folder.glob("checkpoints/.tmp-*-epoch-0002*")), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = train(make_pairs(), epochs=3, run_dir=folder, resume=True, **SMALL)
+    assert_same_run(run, resumed)
+    assert not list(folder.rglob("*.tmp")) and not list(folder.rglob(".tmp-*"))
+
+
+def test_resuming_a_finished_run_changes_nothing_and_more_epochs_go_on(run, tmp_path):
+    first = train(make_pairs(), epochs=2, run_dir=tmp_path / "r", **SMALL)
+    assert len(first.history["epoch"]) == 2
+    again = train(make_pairs(), epochs=2, run_dir=tmp_path / "r", resume=True, **SMALL)
+    assert_same_run(first, again)
+    longer = train(make_pairs(), epochs=3, run_dir=tmp_path / "r", resume=True, **SMALL)
+    assert_same_run(run, longer)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(run, tmp_path):
+    first = train(make_pairs(), epochs=2, run_dir=tmp_path / "r", **SMALL)
+    newest = RunFolder(first.run_dir).saved()[2]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    resumed = train(make_pairs(), epochs=3, run_dir=first.run_dir, resume=True, **SMALL)
+    assert_same_run(run, resumed)
+
+
+def test_stopping_by_hand_keeps_the_run(tmp_path, capsys):
+    class PressStop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    run = train(make_pairs(), epochs=3, run_dir=tmp_path / "r", callbacks=[PressStop()], **SMALL)
+    assert run.interrupted and run.history["epoch"] == [1]
+    assert "up to epoch 1" in capsys.readouterr().out
+
+
+# --- what can go wrong ------------------------------------------------------------------------------------------------
+
+
+def test_not_a_number_stops_the_run_and_keeps_the_good_checkpoint(tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                kernel = self.model.generator.get_layer("to_picture").kernel
+                kernel.assign(np.full(kernel.shape, np.nan, "float32"))
+
+    with pytest.raises(TrainingError, match=r"epoch 2, step 1.*no longer a finite number.*learning_rate.*epoch 1"):
+        train(make_pairs(), epochs=3, run_dir=tmp_path / "r", callbacks=[Poison()], **SMALL)
+    assert list(RunFolder(tmp_path / "r").saved()) == [1]
+    assert np.isfinite(load_run(tmp_path / "r").history["l1"]).all()
+
+
+def test_a_second_run_in_the_same_folder_is_refused(run):
+    with pytest.raises(UsageError, match="already holds a training run"):
+        train(make_pairs(), run_dir=run.run_dir, **SMALL)
+
+
+def test_resuming_with_other_settings_is_refused_and_names_them(run):
+    with pytest.raises(CheckpointError, match=r"filters: 4 before, 8 now"):
+        train(make_pairs(), epochs=4, run_dir=run.run_dir, resume=True, **{**SMALL, "filters": 8})
+
+
+def test_resuming_nothing_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="holds no training run"):
+        train(make_pairs(), run_dir=tmp_path / "none", resume=True, **SMALL)
+
+
+@pytest.mark.parametrize("other", [{"filters": 6}, {"norm": "instance"}, {"image_size": 64}, {"upsample": "resize"}])
+def test_checkpoint_of_another_architecture_is_explained(run, tmp_path, other):
+    copy = tmp_path / "copy"
+    RunFolder(copy).write_config(replace(RunFolder(run.run_dir).read_config(), **other))
+    (copy / "checkpoints").mkdir()
+    source = RunFolder(run.run_dir).saved()[3]
+    (copy / "checkpoints" / source.name).write_bytes(source.read_bytes())
+    with pytest.raises(CheckpointError, match=r"epoch-0003\.weights\.h5 does not fit.*made with other settings"):
+        load_run(copy)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"surprise": 1}'])
+def test_damaged_config_is_explained(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"config\.json cannot be used"):
+        load_run(tmp_path)
+
+
+def test_damaged_history_is_explained(tmp_path):
+    (tmp_path / "losses.csv").write_text("epoch,l1\n1,oops\n")
+    with pytest.raises(CheckpointError, match=r"losses\.csv is damaged"):
+        RunFolder(tmp_path).read_history()
+
+
+def test_a_run_without_a_checkpoint_is_explained(run, tmp_path):
+    RunFolder(tmp_path).write_config(RunFolder(run.run_dir).read_config())
+    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+        load_run(tmp_path)
+
+
+def test_a_file_where_the_folder_should_be_is_explained(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="choose another folder"):
+        train(make_pairs(), epochs=1, run_dir=tmp_path / "file" / "run", **SMALL)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"filter": 8}, "Did you mean 'filters'"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"monitor": "val_fid"}, "val_fid"),
+        ({"preset": "smal"}, "Did you mean 'small'"),
+        ({"batch_size": -1}, "batch_size=-1"),
+    ],
+)
+def test_settings_that_cannot_work_are_explained(tmp_path, settings, message):
+    with pytest.raises(UsageError, match=message):
+        train(make_pairs(), run_dir=tmp_path / "r", **{**SMALL, **settings})
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_empty_split_is_explained(tmp_path):
+    pairs = make_pairs()
+    empty = p2p.Pairs("empty", pairs.train, pairs.val[:0], pairs.test)
+    with pytest.raises(DataError, match="val split of 'empty' is empty"):
+        train(empty, run_dir=tmp_path / "r", **SMALL)
+
+
+def test_best_epoch_reads_direction_ties_and_gaps():
+    nan = float("nan")
+    assert best_epoch({"epoch": [1, 2, 3, 4], "val_l1": [0.5, 0.2, nan, 0.2]}, "val_l1") == 2
+    assert best_epoch({"epoch": [1, 2, 3], "val_psnr": [nan, 20.0, 22.0]}, "val_psnr") == 3
+    assert best_epoch({}, "val_ssim") is None
+
+
+def test_a_name_instead_of_pairs_is_loaded_and_the_folder_is_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "emoji-tiny-001").mkdir(parents=True)
+    run = train("emoji", epochs=1, **{**SMALL, "batch_size": 256})
+    assert str(run.run_dir) == "runs/emoji-tiny-002"
+    assert run.config["data"] == "emoji" and run.config["image_size"] == 32
+
+
+def test_progress_bar_counts_every_step(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("pix2pix_edu.progress.PATIENCE_SECONDS", 0)
+    train(make_pairs(), epochs=2, run_dir=tmp_path / "r", **{**SMALL, "show_progress": True})
+    assert "6/6" in capsys.readouterr().err
