@@ -35,6 +35,9 @@ _EXPORTS = {
     "doctor": "doctor",
     "show_pairs": "figures",
     "show_translations": "figures",
+    "plot_history": "figures",
+    "show_sheet": "figures",
+    "alt_text": "figures",
 }
 
 # An optimizer belongs to one network, so each access makes a new one: Adam(2e-4, beta_1=0.5), the paper's.

@@ -2,8 +2,8 @@
 
     run_dir/config.json                 every setting, so that the networks can be built again
     run_dir/losses.csv                  one row for each epoch
-    run_dir/checkpoints/epoch-0007...   the last two: both networks, both optimizers, dropout's random state
-    run_dir/checkpoints/best-0005...    the best by validation
+    run_dir/checkpoints/epoch-0007.npz  the last two: both networks, both optimizers, dropout's random state
+    run_dir/checkpoints/best-0005.npz   the best by validation
     run_dir/sheets/epoch-0007.png       source, translation and target of the same validation pairs
     run_dir/tensorboard/                for `tensorboard --logdir`
 
@@ -15,17 +15,18 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import re
-import warnings
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pix2pix_edu.backend import ops
 from pix2pix_edu.errors import CheckpointError
 from pix2pix_edu.optimizers import new_optimizer
 from pix2pix_edu.patchgan import discriminator_model
-from pix2pix_edu.paths import atomic_file, explain_os_error
+from pix2pix_edu.paths import atomic_file
 from pix2pix_edu.pix2pix import Pix2Pix
 from pix2pix_edu.unet import generator_model
 
@@ -81,6 +82,8 @@ def build_model(config: RunConfig) -> Pix2Pix:
     """Both networks with their initial weights, compiled, as the settings say.
 
     Initial weights and dropout masks follow from `config.seed` alone.
+
+    >>> model = build_model(RunFolder("runs/emoji-small-001").read_config())  # doctest: +SKIP
     """
     sizes: dict[str, Any] = {
         "image_size": config.image_size,
@@ -108,6 +111,35 @@ def build_model(config: RunConfig) -> Pix2Pix:
         distance=config.distance,
     )
     return model
+
+
+def state_of(model: Pix2Pix) -> dict[str, Any]:
+    """Everything that training changes, by name: weights, moving averages, dropout's random states, Adam's moments.
+
+    With these and the number of the epoch a run goes on as if it had never stopped, on any Keras backend.
+
+    >>> model = build_model(RunFolder("runs/emoji-small-001").read_config())  # doctest: +SKIP
+    >>> sorted(state_of(model))[0]  # doctest: +SKIP
+    'discriminator/000'
+    """
+    parts = {
+        "generator": model.generator.variables,
+        "discriminator": model.discriminator.variables,
+        "generator_optimizer": model.optimizer.generator.variables,
+        "discriminator_optimizer": model.optimizer.discriminator.variables,
+    }
+    return {f"{part}/{number:03d}": variable for part, them in parts.items() for number, variable in enumerate(them)}
+
+
+def _misfit(arrays: dict[str, np.ndarray], variables: dict[str, Any]) -> str:
+    """The first difference between what a checkpoint holds and what a model needs, in words; empty if there is none."""
+    for name, variable in variables.items():
+        if name not in arrays:
+            return f"{name} ({variable.path}) is missing"
+        if arrays[name].shape != tuple(variable.shape):
+            return f"{name} ({variable.path}) has the shape {arrays[name].shape} instead of {tuple(variable.shape)}"
+    extra = sorted(set(arrays) - set(variables))
+    return f"it holds {len(extra)} array(s) too many, such as {extra[0]}" if extra else ""
 
 
 class RunFolder:
@@ -186,27 +218,20 @@ class RunFolder:
 
     def saved(self, kind: str = "epoch") -> dict[int, Path]:
         """Checkpoints by epoch, oldest first; `kind` is "epoch" or "best"."""
-        pattern = re.compile(rf"{kind}-(\d+)\.weights\.h5")
-        found = {}
-        for path in sorted(self.checkpoints.glob(f"{kind}-*.weights.h5")):
-            if match := pattern.fullmatch(path.name):
-                found[int(match[1])] = path
-        return found
+        pattern = re.compile(rf"{kind}-(\d+)\.npz")
+        matches = [(pattern.fullmatch(path.name), path) for path in sorted(self.checkpoints.glob(f"{kind}-*.npz"))]
+        return {int(match[1]): path for match, path in matches if match}
 
     def save(self, model: Pix2Pix, epoch: int, kind: str = "epoch") -> Path:
-        """Write a checkpoint under a temporary name, then give it its own: it is whole, or it is not there."""
-        path = self.checkpoints / f"{kind}-{epoch:04d}.weights.h5"
-        temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            model.save_weights(temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except OSError as error:
-            raise explain_os_error(error, path, "write the checkpoint") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Write a checkpoint: it is whole, or it is not there.
+
+        Raises:
+            StorageError: the disk is full or cannot be written; earlier checkpoints are untouched.
+        """
+        path = self.checkpoints / f"{kind}-{epoch:04d}.npz"
+        arrays = {name: ops.convert_to_numpy(variable.value) for name, variable in state_of(model).items()}
+        with atomic_file(path) as file:
+            np.savez(file, **arrays)
         return path
 
     def drop_old(self, best_epoch: int | None) -> None:
@@ -219,7 +244,7 @@ class RunFolder:
 
     def tidy(self, epoch: int) -> None:
         """Remove what a killed run left half done, and what lies after `epoch`, which is going to happen again."""
-        leftovers = [*self.path.glob(".*.tmp"), *self.checkpoints.glob(".tmp-*"), *self.sheets.glob(".*.tmp")]
+        leftovers = [*self.path.glob(".*.tmp"), *self.checkpoints.glob(".*.tmp"), *self.sheets.glob(".*.tmp")]
         later = [path for kind in ("epoch", "best") for number, path in self.saved(kind).items() if number > epoch]
         later += [path for path in self.sheets.glob("epoch-*.png") if int(path.stem[6:]) > epoch]
         for path in (*leftovers, *later):
@@ -233,18 +258,23 @@ class RunFolder:
         """
         if not path.is_file():
             raise CheckpointError(f"The checkpoint {path} does not exist. There are: {self._listing()}.")
+        variables = state_of(model)
         try:
-            # Where a layer is missing from the file Keras only warns, and leaves its random weights as they are.
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                model.load_weights(path)
-        except Exception as error:  # h5py and Keras raise OSError, KeyError, ValueError, RuntimeError ...
-            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}  # reading checks the sums of every array
+        except Exception as error:  # zipfile and NumPy have a dozen of their own
             raise CheckpointError(
-                f"The checkpoint {path} does not fit the networks that {self._config_file} describes ({first[:200]}). "
-                "It is damaged, or was made with other settings (image_size, filters, norm, receptive_field ...). "
-                f"Use the settings that it was made with, or another checkpoint: {self._listing()}."
+                f"The checkpoint {path} is damaged ({error}). Use another one: {self._listing()}. A run that is "
+                "resumed goes back to the last one that can be read."
             ) from error
+        if misfit := _misfit(arrays, variables):
+            raise CheckpointError(
+                f"The checkpoint {path} does not fit the networks that {self._config_file} describes: {misfit}. It was "
+                "made with other settings (image_size, filters, norm, receptive_field ...). Use the settings that it "
+                f"was made with, or another checkpoint: {self._listing()}."
+            )
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
 
     def load_model(self) -> Pix2Pix:
         """The model of this run with the weights of its best epoch, or of its newest where none was validated.

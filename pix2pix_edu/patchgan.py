@@ -58,7 +58,8 @@ def discriminator_model(
 
     source = layers.Input((image_size, image_size, source_channels), name="source")
     picture = layers.Input((image_size, image_size, target_channels), name="picture")
-    x = layers.Concatenate(name="pair")([source, picture]) if conditional else picture
+    seen = layers.Concatenate(name="pair") if conditional else HideSource(name="hide")
+    x = seen([source, picture])
 
     for number, (width, options) in enumerate(_hidden_layers(filters, receptive_field), start=1):
         x = _pad_if_needed(x, options, name=f"pad_{number}")
@@ -72,6 +73,25 @@ def discriminator_model(
     x = build.convolve(x, 1, name="to_logits", use_bias=True, **last)
     logits = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model([source, picture], logits, name=f"patchgan_{receptive_field}")
+
+
+@keras.saving.register_keras_serializable("pix2pix_edu")
+class HideSource(layers.Layer):
+    """Takes source and picture, and passes on the picture alone: what an unconditional discriminator sees.
+
+    Keras wants every input of a model to be connected to its output; this is the connection that carries nothing.
+
+    >>> HideSource().compute_output_shape([(None, 64, 64, 1), (None, 64, 64, 3)])
+    (None, 64, 64, 3)
+    """
+
+    def call(self, pair: list) -> keras.KerasTensor:
+        """The second of the two."""
+        return pair[1]
+
+    def compute_output_shape(self, input_shape: list) -> tuple:
+        """The shape of the second of the two."""
+        return input_shape[1]
 
 
 def receptive_field(discriminator: keras.Model) -> int:

@@ -53,7 +53,11 @@ def shipped(*parts: str) -> Path:
 
 
 def explain_os_error(error: OSError, path: Path, doing: str) -> StorageError:
-    """Turn an operating-system error into one that says which path failed and what to do."""
+    """Turn an operating-system error into one that says which path failed and what to do.
+
+    >>> print(explain_os_error(OSError(errno.EROFS, "Read-only"), Path("runs"), "write"))
+    Could not write runs (Read-only). That file system is read-only: choose another folder. Nothing that was there...
+    """
     advice = {
         errno.ENOSPC: "The disk is full: free some space, or choose a folder on another disk.",
         errno.EDQUOT: "Your disk quota is used up: free some space, or choose another folder.",

@@ -124,9 +124,8 @@ def train(
         TrainingError: a loss is no longer a number.
         StorageError: the run directory cannot be written.
 
-    Example:
-        run = p2p.train("emoji", epochs=5, preset="small")
-        p2p.translate(run, pictures)
+    >>> run = p2p.train("emoji", epochs=5, preset="small")  # doctest: +SKIP
+    >>> pictures = p2p.translate(run, pairs.test.sources)  # doctest: +SKIP
     """
     chosen = choose_preset(preset)
     settings = {**chosen.settings(), **_known(settings, chosen.settings())}
@@ -153,7 +152,7 @@ def train(
     except KeyboardInterrupt:
         run.interrupted = True
         kept = max(folder.saved(), default=0)
-        print(f"Stopped by hand. Everything up to epoch {kept} is in {folder.path}; continue with resume=True.")
+        print(f"Stopped by hand. Everything up to epoch {kept} is safe in {folder.path}, and the run can be resumed.")
     finally:
         for callback in bar:
             callback.close()
@@ -170,8 +169,7 @@ def load_run(run_dir: Path | str, which: str = "best") -> Run:
     Raises:
         CheckpointError: no run there, or its checkpoint is damaged or of another architecture.
 
-    Example:
-        run = p2p.load_run("runs/emoji-small-001")
+    >>> run = p2p.load_run("runs/emoji-small-001")  # doctest: +SKIP
     """
     check_choice("which", which, ("best", "last"))
     folder = RunFolder(run_dir)

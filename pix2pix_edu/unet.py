@@ -6,6 +6,9 @@ decoder, at each size, what the encoder knew at that size, so that edges need no
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.errors import UsageError, nearest
 from pix2pix_edu.sizes import check_image_size
@@ -134,6 +137,176 @@ class _Blocks:
         return layers.Conv2DTranspose(
             width, 4, 2, "same", use_bias=use_bias, kernel_initializer=self.kernel(), name=name
         )(x)
+
+
+# --- Counting, without building anything ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """One convolution of the generator with the norm that follows it: what goes in, what comes out, what it costs.
+
+    Args:
+        name: "down_1", "up_2" or "to_picture", as in the names of the layers.
+        size: height and width of what comes out, in pixels.
+        kernel: height and width of the kernel.
+        inputs: channels from the layer before.
+        skip: channels that a skip puts beside them, also going in; 0 where there is none.
+        outputs: channels that come out.
+        weights: numbers in the kernel, one kernel for each pair of a channel in and a channel out.
+        biases: one for each channel out, or 0 where a norm follows: it would subtract them at once.
+        norm: scale and shift of the norm, two for each channel out, or 0.
+
+    >>> count_parameters(256, 64).layers[8].parameters
+    4195328
+    """
+
+    name: str
+    size: int
+    kernel: int
+    inputs: int
+    skip: int
+    outputs: int
+    weights: int
+    biases: int
+    norm: int
+
+    @property
+    def parameters(self) -> int:
+        """Everything that training changes in this layer."""
+        return self.weights + self.biases + self.norm
+
+
+@dataclass(frozen=True, repr=False)
+class ParameterTable:
+    """The generator's layers from the picture to the picture, and how many parameters they have; prints as a table.
+
+    >>> count_parameters(32, 4).total
+    65835
+    """
+
+    layers: tuple[LayerCount, ...]
+
+    @property
+    def total(self) -> int:
+        """The trainable parameters of the whole network."""
+        return sum(layer.parameters for layer in self.layers)
+
+    def __iter__(self) -> Iterator[LayerCount]:
+        """Layer by layer."""
+        return iter(self.layers)
+
+    def __repr__(self) -> str:
+        """The table as text, for a notebook."""
+        lines = [f"{'layer':<11}{'in':>11}{'out':>6}{'size':>10}{'weights':>12}{'biases':>8}{'norm':>7}"]
+        for layer in self.layers:
+            channels = f"{layer.inputs} + {layer.skip}" if layer.skip else f"{layer.inputs}"
+            size = f"{layer.size} x {layer.size}"
+            numbers = f"{layer.weights:>12,}{layer.biases:>8,}{layer.norm:>7,}"
+            lines.append(f"{layer.name:<11}{channels:>11}{layer.outputs:>6}{size:>10}{numbers}")
+        return "\n".join([*lines, f"{'total':<11}{self.total:>54,}"])
+
+
+def count_parameters(
+    image_size: int = 256,
+    filters: int = 64,
+    source_channels: int = 3,
+    target_channels: int = 3,
+    skips: bool = True,
+    norm: str = "batch",
+    upsample: str = "transpose",
+    depth: int | None = None,
+) -> ParameterTable:
+    """Count the generator's trainable parameters layer by layer, by arithmetic alone.
+
+    Args:
+        image_size: as for `generator_model`, and so are the arguments up to `upsample`.
+        filters: channels of the first layer.
+        source_channels: channels of the input.
+        target_channels: channels of the output.
+        skips: with or without skip connections.
+        norm: "batch", "instance" or "none".
+        upsample: "transpose" or "resize".
+        depth: how often the picture is halved; default: until one pixel is left, as in `generator_model`. Sizes do not
+            enter the count, so a depth of 5 has the parameters of the generator for 32 px, whatever the picture.
+
+    Raises:
+        UsageError: an argument that cannot work.
+
+    >>> count_parameters(256, 64).total
+    54413955
+    """
+    image_size = check_image_size(image_size)
+    _check_options(filters, norm, upsample, dropout=0.0)
+    deepest = image_size.bit_length() - 1
+    depth = deepest if depth is None else depth
+    check_count("depth", depth)
+    if depth > deepest:
+        raise UsageError(f"depth={depth} does not work: after {deepest} halvings of {image_size} px one pixel is left.")
+    widths = encoder_widths(2**depth, filters)
+
+    rows = []
+    inputs = source_channels
+    for level, width in enumerate(widths, start=1):
+        kind = norm if 1 < level < depth else ""  # neither the first layer nor the bottleneck has a norm, or a bias
+        rows.append(_count(f"down_{level}", image_size >> level, 4, inputs, 0, width, kind))
+        inputs = width
+    kernel, skip = (4 if upsample == "transpose" else 3), 0
+    for level, width in enumerate(reversed(widths[:-1]), start=1):
+        rows.append(_count(f"up_{level}", image_size >> (depth - level), kernel, inputs, skip, width, norm))
+        inputs, skip = width, width if skips else 0  # the skip of a size is as wide as what the decoder has made of it
+    rows.append(_count("to_picture", image_size, kernel, inputs, skip, target_channels, "none"))
+    return ParameterTable(tuple(rows))
+
+
+def _count(name: str, size: int, kernel: int, inputs: int, skip: int, outputs: int, norm: str) -> LayerCount:
+    """One row; `norm` is "none" where a bias takes the norm's place, and "" where there is neither."""
+    weights = kernel * kernel * (inputs + skip) * outputs
+    biases = outputs if norm == "none" else 0
+    scale_and_shift = 2 * outputs if norm in ("batch", "instance") else 0
+    return LayerCount(name, size, kernel, inputs, skip, outputs, weights, biases, scale_and_shift)
+
+
+# --- Looking inside ---------------------------------------------------------------------------------------------------
+
+
+def skip_sizes(generator: keras.Model) -> dict[int, int]:
+    """The skips of a generator: level -> height in pixels of what it carries; level 1 is the innermost.
+
+    >>> skip_sizes(generator_model(64, 2))
+    {1: 2, 2: 4, 3: 8, 4: 16, 5: 32}
+    """
+    joints = [layer for layer in generator.layers if layer.name.startswith("skip_") and hasattr(layer, "axis")]
+    return {int(layer.name.removeprefix("skip_")): int(layer.output.shape[1]) for layer in joints}
+
+
+def cut_skips(generator: keras.Model, levels: Iterable[int]) -> keras.Model:
+    """The same generator, weights shared, in which some skips carry zeros instead of what the encoder saw.
+
+    Args:
+        generator: a U-Net of `generator_model`; it stays as it is.
+        levels: which skips, as in the names of the layers: 1 is the innermost, of 2 x 2 pixels.
+
+    Raises:
+        UsageError: a skip that this generator does not have.
+
+    >>> model = generator_model(32, 2)
+    >>> cut_skips(model, [4]).count_params() == model.count_params()
+    True
+    """
+    chosen, known = set(levels), skip_sizes(generator)
+    if not chosen <= set(known):
+        has = f"skips {sorted(known)}, from the inside to the outside" if known else "no skips"
+        raise UsageError(f"levels={sorted(chosen)} does not work: this generator has {has}.")
+    cut = {f"skip_{level}" for level in chosen}
+
+    def call(layer, *inputs, **options):
+        if layer.name in cut:
+            decoded, encoded = inputs[0]
+            inputs = ([decoded, layers.Rescaling(0.0, name=f"{layer.name}_cut")(encoded)],)
+        return layer(*inputs, **options)
+
+    return keras.models.clone_model(generator, clone_function=lambda layer: layer, call_function=call)
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

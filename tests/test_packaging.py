@@ -92,7 +92,7 @@ def test_conda_installs_the_same_set():
     python, pip, through_pip = conda["dependencies"]
     assert python == f"python {PROJECT['requires-python']}"
     assert pip == "pip"
-    assert through_pip == {"pip": ["--constraint constraints.txt", "--editable ."]}
+    assert through_pip == {"pip": ["-c constraints.txt", "-e ."]}
     assert conda["name"] == PROJECT["name"]
 
 

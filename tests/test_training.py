@@ -60,10 +60,10 @@ def assert_same_run(one, other):
 def test_run_directory_holds_everything_it_promises(run):
     files = {str(path.relative_to(run.run_dir)) for path in run.run_dir.rglob("*") if path.is_file()}
     assert {"config.json", "losses.csv", "sheets/epoch-0001.png", "sheets/epoch-0003.png"} <= files
-    assert {"checkpoints/epoch-0002.weights.h5", "checkpoints/epoch-0003.weights.h5"} <= files
-    assert "checkpoints/epoch-0001.weights.h5" not in files  # the last two are kept
+    assert {"checkpoints/epoch-0002.npz", "checkpoints/epoch-0003.npz"} <= files
+    assert "checkpoints/epoch-0001.npz" not in files  # the last two are kept
     assert [name for name in files if name.startswith("checkpoints/best")] == [
-        f"checkpoints/best-{run.best_epoch:04d}.weights.h5"
+        f"checkpoints/best-{run.best_epoch:04d}.npz"
     ]
     assert [name for name in files if "tfevents" in name]
     assert not [name for name in files if "tmp" in name]
@@ -160,9 +160,11 @@ def test_without_jitter_and_mirror_each_epoch_is_a_permutation():
 # --- killed and resumed -----------------------------------------------------------------------------------------------
 
 KILLED = """
-import os, sys
+import os, sys, time
 sys.path.insert(0, {tests!r})
 from test_training import SMALL, make_pairs, train
+flush = os.fsync
+os.fsync = lambda file: (flush(file), time.sleep(0.2))  # a slow disk: there is time to kill it in the middle of writing
 train(make_pairs(), epochs=3, run_dir={run_dir!r}, resume={resume}, **SMALL)
 """
 
@@ -183,15 +185,15 @@ def test_a_run_killed_and_resumed_equals_one_that_was_never_killed(run, tmp_path
     folder = tmp_path / "killed"
     process = start_training(folder)
     if moment == "after the first checkpoint":
-        wait_for((folder / "checkpoints/epoch-0001.weights.h5").exists, process)
+        wait_for((folder / "checkpoints/epoch-0001.npz").exists, process)
         time.sleep(random.Random(0).uniform(0, 0.1))
     else:
-        wait_for(lambda: list(folder.glob("checkpoints/.tmp-*-epoch-0002*")), process)
+        wait_for(lambda: list(folder.glob("checkpoints/.epoch-0002.npz.*")), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     resumed = train(make_pairs(), epochs=3, run_dir=folder, resume=True, **SMALL)
     assert_same_run(run, resumed)
-    assert not list(folder.rglob("*.tmp")) and not list(folder.rglob(".tmp-*"))
+    assert not list(folder.rglob("*.tmp"))
 
 
 def test_resuming_a_finished_run_changes_nothing_and_more_epochs_go_on(run, tmp_path):
@@ -253,14 +255,16 @@ def test_resuming_nothing_is_refused(tmp_path):
         train(make_pairs(), run_dir=tmp_path / "none", resume=True, **SMALL)
 
 
-@pytest.mark.parametrize("other", [{"filters": 6}, {"norm": "instance"}, {"image_size": 64}, {"upsample": "resize"}])
+@pytest.mark.parametrize(
+    "other", [{"filters": 6}, {"norm": "instance"}, {"image_size": 64}, {"norm": "none"}, {"upsample": "resize"}]
+)
 def test_checkpoint_of_another_architecture_is_explained(run, tmp_path, other):
     copy = tmp_path / "copy"
     RunFolder(copy).write_config(replace(RunFolder(run.run_dir).read_config(), **other))
     (copy / "checkpoints").mkdir()
     source = RunFolder(run.run_dir).saved()[3]
     (copy / "checkpoints" / source.name).write_bytes(source.read_bytes())
-    with pytest.raises(CheckpointError, match=r"epoch-0003\.weights\.h5 does not fit.*made with other settings"):
+    with pytest.raises(CheckpointError, match=r"epoch-0003\.npz does not fit.*made with other settings"):
         load_run(copy)
 
 
@@ -281,6 +285,28 @@ def test_a_run_without_a_checkpoint_is_explained(run, tmp_path):
     RunFolder(tmp_path).write_config(RunFolder(run.run_dir).read_config())
     with pytest.raises(CheckpointError, match="no checkpoint yet"):
         load_run(tmp_path)
+
+
+FULL_DISK = """
+import resource, signal, sys
+sys.path.insert(0, {tests!r})
+from test_training import SMALL, StorageError, make_pairs, train
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))  # no file may grow beyond: a checkpoint does not fit
+try:
+    train(make_pairs(), epochs=1, run_dir={run_dir!r}, **SMALL)
+except StorageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of files with setrlimit")
+def test_a_disk_that_takes_no_checkpoint_is_explained(tmp_path):
+    code = FULL_DISK.format(tests=os.path.dirname(__file__), run_dir=str(tmp_path / "r"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"Could not write {tmp_path / 'r' / 'checkpoints' / 'best-0001.npz'}" in done.stdout, done.stderr[-2000:]
+    assert "Nothing that was there before was changed" in done.stdout
+    assert not list((tmp_path / "r" / "checkpoints").iterdir())
 
 
 def test_a_file_where_the_folder_should_be_is_explained(tmp_path):

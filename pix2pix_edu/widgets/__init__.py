@@ -10,12 +10,16 @@ from typing import Any
 
 # name that users see -> module that defines it
 _EXPORTS = {
+    "DigitPainter": "digit_painter",
     "Explorer": "base",
+    "GanPlayground": "gan_playground",
     "Job": "job",
     "LiveTraining": "run_browser",
     "PairBrowser": "pair_browser",
     "RunBrowser": "run_browser",
+    "SkipCutter": "skip_cutter",
     "TranslationBrowser": "translation_browser",
+    "UnetExplorer": "unet_explorer",
 }
 
 __all__ = list(_EXPORTS)

@@ -52,7 +52,7 @@ class RunBrowser(Explorer):
 
     def caption(self, *, epoch: int) -> str:
         """Losses and validation measures of that epoch."""
-        best = " It is the best so far by the validation pairs." if epoch == self.run.best_epoch else ""
+        best = " By the validation pairs it is the best." if epoch == self.run.best_epoch else ""
         return f"Epoch {epoch}: {measures(self.run.history, epoch)}.{best}"
 
 
