@@ -52,7 +52,7 @@ verify: install-dev ## execute every notebook with preset small and compare with
 	@$(PY) tools/notebooks.py verify
 
 bench: install-dev ## measure training speed; results go to benchmarks/results
-	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks && $(PY) -m benchmarks.table
 
 lock: install-dev ## renew constraints.txt: the newest versions that work together on Python 3.11 to 3.13
 	@$(PY) -m uv pip compile pyproject.toml --extra dev --extra site --upgrade --universal --python-version 3.11 \

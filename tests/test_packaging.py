@@ -182,3 +182,10 @@ def test_the_licences_are_named():
     text = (ROOT / "LICENSES.md").read_text(encoding="utf-8")
     for name in ("MIT", "CC BY 4.0", "CC BY-SA 4.0", "OpenMoji"):
         assert name in text
+
+
+def test_the_speeds_in_the_readme_are_the_measured_ones():
+    from benchmarks.table import BEGIN, END, table
+
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0].strip()
+    assert shown == table(ROOT / "benchmarks" / "results")
