@@ -334,6 +334,15 @@ def test_every_setting_reaches_the_run(run, pairs_folder, tmp_path, monkeypatch)
     assert run("train", "--resume")[2].endswith("there are: runs/boxes-tiny-001.\n")  # helps to find it again
 
 
+@pytest.fixture
+def ctrl_c_is_heard():
+    """pytest's parallel workers ignore Ctrl-C and leave it to the process that started them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_ends_with_130_and_the_command_that_continues(run, pairs_folder, tmp_path):
     run_dir = tmp_path / "stopped"
 
