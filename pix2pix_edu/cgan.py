@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pix2pix_edu import gan
 from pix2pix_edu.backend import keras, layers, ops
 from pix2pix_edu.errors import CheckpointError, UsageError, nearest
 from pix2pix_edu.optimizers import new_optimizer
@@ -212,8 +213,7 @@ def optimal_discriminator(p: np.ndarray, q: np.ndarray, sees_condition: bool = T
         raise UsageError(f"p and q must be tables of the same shape, but they have {p.shape} and {q.shape}.")
     if not sees_condition:
         p, q = (np.broadcast_to(table.sum(axis=0), table.shape) for table in (p, q))
-    total = p + q
-    return np.divide(p, total, out=np.full(p.shape, 0.5), where=total > 0)
+    return gan.optimal_discriminator(p, q)
 
 
 # --- the three forms of the condition ---------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pix2pix_edu import __version__
 from pix2pix_edu.errors import CheckpointError, DataError, Pix2PixEduError, UsageError, nearest
+from pix2pix_edu.paths import free_run_folder
 from pix2pix_edu.presets import PRESETS, choose_preset
 
 if TYPE_CHECKING:
@@ -567,7 +568,7 @@ def _new_plan(options: argparse.Namespace) -> _Plan:
     data = options.data or "emoji"
     size = preset.image_size if options.image_size is None else options.image_size
     seed = 0 if options.seed is None else options.seed
-    run_dir = options.run_dir or _free_folder(data, preset.name)
+    run_dir = options.run_dir or free_run_folder(f"{Path(data).name.split('.')[0] or 'pairs'}-{preset.name}")
     if (run_dir / "config.json").is_file():
         raise UsageError(
             f"{run_dir} already holds a training run. Continue it with --resume, or choose another --run-dir."
@@ -636,14 +637,6 @@ def _like(default: Any, name: str, text: str) -> Any:
     except ValueError:
         what = "a whole number" if kind is int else "a number"
         raise UsageError(f"--set {name}={text} does not work: {name} is {what}, such as {default}.") from None
-
-
-def _free_folder(data: str, preset: str) -> Path:
-    name = Path(data).name.split(".")[0] or "pairs"
-    number = 1
-    while (path := Path("runs") / f"{name}-{preset}-{number:03d}").exists():
-        number += 1
-    return path
 
 
 def _runs_here() -> str:

@@ -41,6 +41,18 @@ def cache_dir(*parts: str) -> Path:
     return root.joinpath(*parts)
 
 
+def free_run_folder(name: str) -> Path:
+    """The first of `runs/NAME-001`, `runs/NAME-002`, ... that does not exist yet.
+
+    >>> free_run_folder("never-used").name
+    'never-used-001'
+    """
+    number = 1
+    while (path := Path("runs") / f"{name}-{number:03d}").exists():
+        number += 1
+    return path
+
+
 def shipped(*parts: str) -> Path:
     """A file that ships with the course: inside the installed package, or in the repository's `data/`.
 

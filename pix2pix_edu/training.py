@@ -23,6 +23,7 @@ from pix2pix_edu.errors import CheckpointError, DataError, TrainingError, UsageE
 from pix2pix_edu.evaluation import compare
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.pairs.jitter import Jitter, jitter_size, order, rng_for
+from pix2pix_edu.paths import free_run_folder
 from pix2pix_edu.pix2pix import Pix2Pix
 from pix2pix_edu.presets import choose_preset
 from pix2pix_edu.progress import progress
@@ -132,7 +133,7 @@ def train(
     if isinstance(pairs, (str, Path)):
         pairs = load_pairs(pairs, image_size=settings["image_size"])
     config = _make_config(pairs, chosen.name, seed, monitor, settings, epochs)
-    folder = RunFolder(run_dir or _free_folder(config))
+    folder = RunFolder(run_dir or free_run_folder(f"{Path(config.data).name}-{config.preset}"))
     model, done, history = _start(folder, config, resume)
 
     run = Run(model, _as_dict(config), history, folder.path)
@@ -254,13 +255,6 @@ def _versions() -> dict[str, str]:
 
 def _as_dict(config: RunConfig) -> dict[str, Any]:
     return {**config.__dict__, "statistics": config.statistics}
-
-
-def _free_folder(config: RunConfig) -> Path:
-    number = 1
-    while (path := Path("runs") / f"{Path(config.data).name}-{config.preset}-{number:03d}").exists():
-        number += 1
-    return path
 
 
 def _start(folder: RunFolder, config: RunConfig, resume: bool) -> tuple[Pix2Pix, int, dict[str, list[float]]]:
