@@ -37,6 +37,7 @@ def hold_back_stderr() -> Iterator[None]:
 
 def _import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # faster convolutions; off by default on older processors
     if "tensorflow" in sys.modules:
         import keras
 

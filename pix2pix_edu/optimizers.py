@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pix2pix_edu.backend import keras
+from pix2pix_edu.fused import FusedAdam
 
 LEARNING_RATE = 2e-4  # paper 3.3
 BETA_1 = 0.5  # below Keras' 0.9: less momentum, for a game in which the target moves
@@ -14,7 +15,7 @@ def new_optimizer(learning_rate: float = LEARNING_RATE, beta_1: float = BETA_1) 
     >>> new_optimizer().beta_1
     0.5
     """
-    return keras.optimizers.Adam(learning_rate, beta_1=beta_1)
+    return FusedAdam(learning_rate, beta_1=beta_1)
 
 
 @keras.saving.register_keras_serializable("pix2pix_edu")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.fused import FusedBatchNormalization
 from pix2pix_edu.sizes import check_image_size
 
 NORMS = ("batch", "instance", "none")
@@ -106,7 +107,7 @@ class _Blocks:
 
     def normalise(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         if self.norm == "batch":
-            return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+            return FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
         if self.norm == "instance":
             return layers.GroupNormalization(groups=-1, epsilon=1e-5, name=f"{name}_norm")(x)
         return x
