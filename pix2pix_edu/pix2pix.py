@@ -18,7 +18,7 @@ Tensor = Any
 UPDATES = ("alternating", "simultaneous")
 STATISTICS = ("moving", "batch")
 DISTANCES = {"l1": l1_loss, "l2": l2_loss}
-BACKENDS = ("tensorflow",)  # each has a file under steps/
+BACKENDS = ("tensorflow", "jax", "torch")  # each has a file under steps/
 
 if keras.config.backend() not in BACKENDS:
     raise UsageError(

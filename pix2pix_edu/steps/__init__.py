@@ -11,6 +11,8 @@ class Step:
     generator: Any
     discriminator: Any
     optimizer: Any
+    metrics_variables: Any
+    non_trainable_variables: Any
     update: str
     discriminator_is_idle: Any
     unpack: Any
