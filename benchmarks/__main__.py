@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import cpu_training, import_time
+from benchmarks import cpu_training, import_time, widgets
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     arguments = parser.parse_args()
     import_time.main(arguments.out)
+    widgets.main(arguments.out)
     cpu_training.main(arguments.out, arguments.rounds)
 
 

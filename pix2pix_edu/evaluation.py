@@ -16,6 +16,7 @@ from pix2pix_edu.errors import UsageError
 SIGMA = 1.5  # Wang et al. 2004: a Gaussian window of 11 x 11 pixels
 RADIUS = 5
 K1, K2 = 0.01, 0.03
+DIFFERENT = 60  # answers differ clearly at a pixel if a channel of theirs spans more than so much of 255
 
 
 def psnr(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
@@ -111,6 +112,78 @@ def compare(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     """
     distance = np.abs(real.astype("float64") - fake).mean() / 127.5
     return {"psnr": float(psnr(real, fake).mean()), "ssim": float(ssim(real, fake).mean()), "l1": float(distance)}
+
+
+def where_it_landed(picture: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    """How far a picture is from the mean, the median and the nearest of several right answers.
+
+    Only the pixels count at which the answers differ clearly (by more than 60 of 255 in a channel). All distances are
+    root mean squares over these pixels and their channels, on the scale 0 to 255.
+
+    Args:
+        picture: what a generator drew, uint8 (H, W, C).
+        answers: what would have been right, uint8 (K, H, W, C), at least two.
+
+    Returns:
+        - `mean`: distance to the mean of the answers, which has the least L2 loss.
+        - `median`: distance to the nearest picture that has the least L1 loss. With an even number of answers every
+          value between the two middle ones has, so this is 0 for a whole range of pictures, and often for the mean.
+        - `nearest`: distance to the one answer that is nearest.
+        - `which`: the number of that answer, from 0.
+        - `mean_to_nearest`, `median_to_nearest`: the same for the mean and the median (halfway between the middle two)
+          themselves: what an ideal generator for L2 or L1 would get as `nearest`.
+        - `apart`: how far an answer is from the answer next to it, on average. Much less than half of it, and a
+          picture can be said to have chosen.
+        - `pixels`: how many pixels counted.
+
+    Raises:
+        UsageError: shapes or types that do not fit, fewer than two answers, or answers that nowhere differ clearly.
+
+    >>> answers = np.stack([np.full((2, 2, 3), tone, np.uint8) for tone in (0, 100, 200, 240)])
+    >>> landed = where_it_landed(np.full((2, 2, 3), 190, np.uint8), answers)
+    >>> [round(landed[name]) for name in ("mean", "median", "nearest", "which", "mean_to_nearest", "apart")]
+    [55, 0, 10, 2, 35, 70]
+    """
+    drawn, right = _differing_pixels(picture, answers)
+    ordered, mean = np.sort(right, axis=0), right.mean(axis=0)
+    middle = ordered[(len(right) - 1) // 2], ordered[len(right) // 2]
+    distances = _rms(right - drawn)
+    between = _rms(right[:, None] - right)
+    np.fill_diagonal(between, np.inf)
+    return {
+        "mean": float(_rms(drawn - mean)),
+        "median": float(_rms(drawn - np.clip(drawn, *middle))),
+        "nearest": float(distances.min()),
+        "which": float(distances.argmin()),
+        "mean_to_nearest": float(_rms(right - mean).min()),
+        "median_to_nearest": float(_rms(right - np.mean(middle, axis=0)).min()),
+        "apart": float(between.min(axis=1).mean()),
+        "pixels": float(drawn.shape[0]),
+    }
+
+
+def _differing_pixels(picture: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of picture and answers, what lies where the answers differ clearly: float64, (pixels, C) and (K, pixels, C)."""
+    picture, answers = np.asarray(picture), np.asarray(answers)
+    if picture.dtype != np.uint8 or answers.dtype != np.uint8:
+        raise UsageError(f"Picture and answers must be uint8, 0 to 255, not {picture.dtype} and {answers.dtype}.")
+    if picture.ndim != 3 or answers.shape[1:] != picture.shape or len(answers) < 2:
+        raise UsageError(
+            f"Give one picture (H, W, C) and two or more answers (K, H, W, C) of the same size; these have the shapes "
+            f"{picture.shape} and {answers.shape}."
+        )
+    differ = np.ptp(answers, axis=0).max(axis=-1) > DIFFERENT
+    if not differ.any():
+        raise UsageError(
+            f"These {len(answers)} answers differ nowhere by more than {DIFFERENT} of 255, so nothing is ambiguous: "
+            "choose a source from `pairs.variants`."
+        )
+    return picture[differ].astype("float64"), answers[:, differ].astype("float64")
+
+
+def _rms(differences: np.ndarray) -> np.ndarray:
+    """Root mean square over pixels and channels, the last two axes."""
+    return np.sqrt(np.mean(np.square(differences), axis=(-2, -1)))
 
 
 def _blur(pictures: np.ndarray) -> np.ndarray:

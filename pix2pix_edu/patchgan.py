@@ -6,6 +6,9 @@ field, and says how real that patch looks as a logit: above 0 "real", below 0 "f
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import NamedTuple
+
 from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.sizes import check_image_size
@@ -108,10 +111,61 @@ def receptive_field(discriminator: keras.Model) -> int:
     """
     field, jump = 1, 1
     for layer in discriminator.layers:
-        kernel, stride = _kernel_and_stride(layer)
-        field += (kernel - 1) * jump
-        jump *= stride
+        window = _window(layer)
+        field += (window.kernel - 1) * jump
+        jump *= window.stride
     return field
+
+
+class Patch(NamedTuple):
+    """The pixels that one logit sees: rows `top` to `bottom` and columns `left` to `right`, both without the last.
+
+    >>> patch = Patch(top=8, left=0, bottom=24, right=16)
+    >>> patch.bottom - patch.top
+    16
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def patch_of(discriminator: keras.Model, row: int, column: int, clip: bool = False) -> Patch:
+    """Where in the picture the patch lies that one logit judges, computed from the layers.
+
+    A logit near the border also sees the zeros that the layers put around the picture: its patch begins at a negative
+    row or ends beyond the last one. Its side is `receptive_field(discriminator)` all the same.
+
+    Args:
+        discriminator: a stack of convolutions, such as `discriminator_model` builds.
+        row: of the logit, from 0 at the top.
+        column: of the logit, from 0 at the left.
+        clip: keep only what lies in the picture, so that `picture[top:bottom, left:right]` cuts it out.
+
+    Raises:
+        UsageError: there is no such logit, or the model is not a stack of convolutions and poolings.
+
+    >>> D = discriminator_model(image_size=128, filters=4, receptive_field=70)
+    >>> patch_of(D, row=0, column=5)
+    Patch(top=-23, left=17, bottom=47, right=87)
+    >>> patch_of(D, row=0, column=5, clip=True)
+    Patch(top=0, left=17, bottom=47, right=87)
+    """
+    spans: list[tuple[int, int]] = []
+    for axis, (name, index) in enumerate((("row", row), ("column", column)), start=1):
+        count = discriminator.output_shape[axis]
+        if isinstance(index, bool) or not isinstance(index, Integral) or not 0 <= index < count:
+            raise UsageError(f"{name}={index!r} does not exist: this discriminator has {name}s 0 to {count - 1}.")
+        first = last = int(index)  # walk back from the logit to the picture
+        for layer in reversed(discriminator.layers):
+            window = _window(layer, axis - 1)
+            first = first * window.stride - window.padding
+            last = last * window.stride - window.padding + window.kernel - 1
+        size = discriminator.inputs[-1].shape[axis]
+        spans.append((max(first, 0), min(last + 1, size)) if clip else (first, last + 1))
+    (top, bottom), (left, right) = spans
+    return Patch(top, left, bottom, right)
 
 
 _FLAT = {"kernel_size": 1, "strides": 1}
@@ -137,18 +191,40 @@ def _pad_if_needed(x: keras.KerasTensor, options: dict, name: str) -> keras.Kera
     return layers.ZeroPadding2D(1, name=name)(x) if options is _STRIDE_1 else x
 
 
-def _kernel_and_stride(layer: keras.Layer) -> tuple[int, int]:
+class _Window(NamedTuple):
+    """What one place of a layer's output looks at, along one axis: so many places, in such steps, after such a rim."""
+
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0  # places of zeros before the first
+
+
+def _window(layer: keras.Layer, axis: int = 0) -> _Window:
     if isinstance(layer, (layers.Conv2DTranspose, layers.UpSampling2D)):
         raise UsageError(
             f"The receptive field of {layer.name!r} cannot be followed: `receptive_field` reads stacks of convolutions "
             "such as a discriminator. A U-Net goes through one pixel, so each of its outputs sees the whole picture."
         )
+    if isinstance(layer, layers.ZeroPadding2D):
+        return _Window(padding=layer.padding[axis][0])
     if isinstance(layer, layers.Conv2D):
-        dilated = (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1
-        return dilated, layer.strides[0]
+        dilated = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
+        return _Window(dilated, layer.strides[axis], _zeros_before(layer, dilated, axis))
     if isinstance(layer, (layers.MaxPooling2D, layers.AveragePooling2D)):
-        return layer.pool_size[0], layer.strides[0]
-    return 1, 1
+        kernel = layer.pool_size[axis]
+        return _Window(kernel, layer.strides[axis], _zeros_before(layer, kernel, axis))
+    return _Window()
+
+
+def _zeros_before(layer: keras.Layer, kernel: int, axis: int) -> int:
+    """How many zeros Keras puts before the first place: with "same" the output has size / stride places, rounded up.
+
+    What is missing for that is shared between both ends, and the end gets one more if it is odd.
+    """
+    if layer.padding == "valid":
+        return 0
+    size, stride = layer.input.shape[axis + 1], layer.strides[axis]
+    return max((-(-size // stride) - 1) * stride + kernel - size, 0) // 2
 
 
 def _check_receptive_field(receptive_field: int, image_size: int) -> None:

@@ -229,18 +229,32 @@ def save_generator(
     >>> save_generator(model, tempfile.mkdtemp() + "/tiny.p2p").name
     'tiny.p2p'
     """
+    facts = {"statistics": model.statistics, "about": about or {}}
+    return _save_network(model.generator, "generator", Path(path), facts, significant_bits)
+
+
+def save_discriminator(
+    model: Pix2Pix, path: Path | str, about: dict[str, Any] | None = None, significant_bits: int = 11
+) -> Path:
+    """Store the discriminator alone, in half precision, so that one can ask it for its opinion later.
+
+    Arguments and errors as for `save_generator`.
+
+    >>> import tempfile, pix2pix_edu as p2p
+    >>> model = p2p.Pix2Pix(p2p.generator_model(32, 2), p2p.discriminator_model(32, 2))
+    >>> save_discriminator(model, tempfile.mkdtemp() + "/judge.p2p").name
+    'judge.p2p'
+    """
+    return _save_network(model.discriminator, "discriminator", Path(path), {"about": about or {}}, significant_bits)
+
+
+def _save_network(network: keras.Model, role: str, path: Path, facts: dict[str, Any], significant_bits: int) -> Path:
     if not 1 <= significant_bits <= HALF_PRECISION_BITS:
         raise UsageError(f"significant_bits={significant_bits!r} does not work: half precision has 1 to 11 of them.")
-    path = Path(path)
-    header = {
-        "format": FORMAT,
-        "statistics": model.statistics,
-        "generator": json.loads(model.generator.to_json()),
-        "about": about or {},
-    }
+    header = {"format": FORMAT, role: json.loads(network.to_json()), **facts}
     with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("about.json", json.dumps(header))
-        for number, weight in enumerate(model.generator.get_weights()):
+        for number, weight in enumerate(network.get_weights()):
             with archive.open(f"{number:04d}.npy", "w") as member:
                 np.lib.format.write_array(member, _in_half_precision(weight, significant_bits), allow_pickle=False)
     return path
@@ -278,15 +292,38 @@ def load_model(path: Path | str) -> Translator:
         folder = RunFolder(path)
         model = folder.load_model()
         return Translator(model.generator, model.statistics, about=asdict(folder.read_config()))
+    generator, header = _load_network(path, "generator")
+    return Translator(generator, header["statistics"], about=header["about"])
+
+
+def load_discriminator(path: Path | str) -> keras.Model:
+    """Load a discriminator that `save_discriminator` stored.
+
+    Returns:
+        A Keras model from `[source, picture]`, floats in [-1, 1], to logits.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a discriminator.
+
+    >>> load_discriminator(shipped("gallery", "patchgan", "field-70.p2p")).input_shape[1]
+    (None, 128, 128, 3)
+    """
+    return _load_network(Path(path), "discriminator")[0]
+
+
+def _load_network(path: Path, role: str) -> tuple[keras.Model, dict[str, Any]]:
+    """The network in a .p2p file, and what the file says about it."""
     if not path.is_file():
         raise CheckpointError(f"There is no model at {path}. Give a .p2p file or a run directory; `train` makes both.")
     try:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read("about.json"))
             _check_format(header, path)
-            generator = keras.models.model_from_json(json.dumps(header["generator"]))
+            if role not in header:
+                raise CheckpointError(f"{path} holds no {role}, but another network; the two are not interchangeable.")
+            network = keras.models.model_from_json(json.dumps(header[role]))
             arrays = [_read_array(archive, name) for name in sorted(archive.namelist()) if name.endswith(".npy")]
-        generator.set_weights(arrays)
+        network.set_weights(arrays)
     except CheckpointError:
         raise
     except Exception as error:  # zipfile, json, numpy and Keras each have errors of their own
@@ -294,7 +331,7 @@ def load_model(path: Path | str) -> Translator:
             f"{path} cannot be read as a model ({type(error).__name__}: {error}). It may be cut off, or not a .p2p "
             "file: copy or download it again, or train a new one."
         ) from error
-    return Translator(generator, header["statistics"], about=header["about"])
+    return network, header
 
 
 def _check_format(header: dict[str, Any], path: Path) -> None:

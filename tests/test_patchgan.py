@@ -5,7 +5,7 @@ import pytest
 
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.patchgan import RECEPTIVE_FIELDS, discriminator_model, receptive_field, smallest_size
+from pix2pix_edu.patchgan import RECEPTIVE_FIELDS, Patch, discriminator_model, patch_of, receptive_field, smallest_size
 from pix2pix_edu.unet import generator_model
 
 # output size at 256 px: halve n times, then lose one pixel in each of the two layers of stride 1
@@ -14,6 +14,28 @@ LOGITS_AT_256 = {1: 256, 16: 126, 34: 62, 70: 30, 142: 14, 286: 6}
 
 def trainable(model):
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+def seen_pixels(model, row, column):
+    """True where the gradient of one logit with respect to the picture is not zero: measured, not computed.
+
+    The weights are made large, so that no product of them is too small for a float32.
+    """
+    tf = pytest.importorskip("tensorflow")
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in model.get_weights()])
+    source, picture = (tf.constant(rng.uniform(-1, 1, (1, *shape[1:])), "float32") for shape in model.input_shape)
+    with tf.GradientTape() as tape:
+        tape.watch(picture)
+        logit = model([source, picture], training=False)[0, row, column, 0]
+    return np.abs(tape.gradient(logit, picture).numpy()[0]).sum(axis=-1) > 0
+
+
+def rectangle(patch, shape):
+    """True inside the patch."""
+    mask = np.zeros(shape, bool)
+    mask[patch.top : patch.bottom, patch.left : patch.right] = True
+    return mask
 
 
 def test_parameters_of_the_70x70_discriminator_counted_layer_by_layer():
@@ -48,6 +70,79 @@ def test_receptive_field_measured_by_changing_pixels(field):
     before = float(np.asarray(model.predict([source, picture], verbose=0))[0, middle, middle, 0])
     moved = np.flatnonzero(np.abs(logits - before) > 1e-9)
     assert moved.max() - moved.min() + 1 == field
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize(("field", "size"), [(1, 32), (16, 64), (34, 64), (70, 128), (142, 256), (286, 256)])
+def test_the_pixels_with_a_gradient_are_exactly_the_patch(field, size, norm):
+    """Corners, edges and middle. A batch norm that uses its moving averages changes no pixel's reach."""
+    model = discriminator_model(size, 2, receptive_field=field, norm=norm)
+    last = model.output_shape[1] - 1
+    for row, column in [(0, 0), (0, last), (last, last // 2), (last // 2, last // 2), (last // 3, last)]:
+        seen = seen_pixels(model, row, column)
+        np.testing.assert_array_equal(seen, rectangle(patch_of(model, row, column, clip=True), seen.shape))
+
+
+@pytest.mark.parametrize("field", [1, 16, 34, 70])
+def test_a_patch_has_the_side_of_the_field_wherever_it_lies(field):
+    model = discriminator_model(128, 2, receptive_field=field)
+    for row, column in np.ndindex(model.output_shape[1:3]):
+        patch = patch_of(model, row, column)
+        assert (patch.bottom - patch.top, patch.right - patch.left) == (field, field)
+
+
+def test_patches_of_the_70x70_discriminator_by_hand():
+    """Three layers of stride 2: 1 + 2 + 4 pixels of padding; two of stride 1 on the grid of 8 pixels: 8 + 8."""
+    model = discriminator_model(256, 2)
+    assert patch_of(model, 0, 0) == Patch(-23, -23, 47, 47)
+    assert patch_of(model, 10, 29) == Patch(57, 209, 127, 279)
+    assert patch_of(model, 29, 0, clip=True) == Patch(209, 0, 256, 47)
+    assert patch_of(model, np.int64(3), np.argmax([0, 0, 1])) == Patch(1, -7, 71, 63)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (4, 2), (5, 3), (4, 1), (2, 2), ((3, 5), (2, 1))])
+def test_other_stacks_on_odd_sizes_see_what_patch_of_says(kernel, stride, padding):
+    """Whatever Keras does with "same": the zeros are not always shared evenly between the two ends."""
+    inputs = [keras.Input((37, 45, 1)), keras.Input((37, 45, 1))]
+    x = keras.layers.Concatenate()(inputs)
+    x = keras.layers.ZeroPadding2D(((2, 1), (0, 3)))(x)
+    x = keras.layers.Conv2D(2, kernel, stride, padding)(x)
+    x = keras.layers.AveragePooling2D(2, padding=padding)(x)
+    x = keras.layers.Conv2D(1, 3, 1, padding)(x)
+    model = keras.Model(inputs, x)
+    rows, columns = model.output_shape[1:3]
+    for row, column in [(0, 0), (rows - 1, columns - 1), (rows // 2, columns // 2), (1, columns - 2)]:
+        seen = seen_pixels(model, row, column)
+        np.testing.assert_array_equal(seen, rectangle(patch_of(model, row, column, clip=True), seen.shape))
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message"),
+    [(14, 0, "row=14 does not exist: .*rows 0 to 13"), (0, -1, "column=-1"), (1.0, 0, "row=1.0"), (0, True, "True")],
+)
+def test_a_logit_that_is_not_there_is_explained(row, column, message):
+    with pytest.raises(UsageError, match=message):
+        patch_of(discriminator_model(128, 2), row, column)
+
+
+def test_a_u_net_has_no_patches():
+    with pytest.raises(UsageError, match="sees the whole picture"):
+        patch_of(generator_model(32, 2), 0, 0)
+
+
+def test_the_same_weights_judge_a_larger_picture_and_agree_away_from_the_border():
+    """Fully convolutional: the map grows, and a logit whose patch lies inside does not notice what is around it."""
+    small, large = discriminator_model(128, 4, seed=1), discriminator_model(256, 4)
+    large.set_weights(small.get_weights())
+    source, picture = np.random.default_rng(0).uniform(-1, 1, (2, 1, 256, 256, 3)).astype("float32")
+    around = np.asarray(large([source, picture]))[0, ..., 0]
+    inside = np.asarray(small([source[:, 64:192, 64:192], picture[:, 64:192, 64:192]]))[0, ..., 0]
+    assert around.shape == (30, 30) and inside.shape == (14, 14)
+    whole = [row for row in range(14) if (patch := patch_of(small, row, 0)).top >= 0 and patch.bottom <= 128]
+    assert whole == list(range(3, 11))
+    np.testing.assert_allclose(inside[3:11, 3:11], around[11:19, 11:19], atol=1e-6)
+    assert np.abs(inside - around[8:22, 8:22])[[0, 13]].max() > 1e-4, "at the border zeros are seen instead"
 
 
 def test_two_strided_layers_more_make_the_copy_that_a_popular_tutorial_calls_70():

@@ -9,7 +9,16 @@ import pytest
 import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import CheckpointError, UsageError
-from pix2pix_edu.translation import Translator, load_model, save_generator, to_float, to_uint8, translate
+from pix2pix_edu.translation import (
+    Translator,
+    load_discriminator,
+    load_model,
+    save_discriminator,
+    save_generator,
+    to_float,
+    to_uint8,
+    translate,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -208,3 +217,31 @@ def test_damaged_and_foreign_files_are_explained(model, tmp_path):
 def test_unknown_example_is_explained():
     with pytest.raises(UsageError, match="Did you mean 'emoji'"):
         p2p.load_example_model("emojis")
+
+
+def test_a_stored_discriminator_gives_nearly_the_same_logits(model, tmp_path):
+    pair = [RNG.uniform(-1, 1, (2, 32, 32, 3)).astype("float32") for _ in range(2)]
+    loaded = load_discriminator(save_discriminator(model, tmp_path / "d.p2p"))
+    before, after = (np.asarray(network(pair, training=False)) for network in (model.discriminator, loaded))
+    assert before.std() > 0
+    np.testing.assert_allclose(after, before, atol=0.01 * np.abs(before).max())
+
+
+def test_a_discriminator_that_hides_the_source_is_restored_as_such(tmp_path):
+    model = p2p.Pix2Pix(p2p.generator_model(32, 2), p2p.discriminator_model(32, 2, conditional=False, seed=1))
+    loaded = load_discriminator(save_discriminator(model, tmp_path / "d.p2p"))
+    source, picture = (RNG.uniform(-1, 1, (1, 32, 32, 3)).astype("float32") for _ in range(2))
+    np.testing.assert_array_equal(loaded([source, picture]), loaded([-source, picture]))
+
+
+def test_generator_and_discriminator_files_are_not_mixed_up(model, tmp_path):
+    generator = save_generator(model, tmp_path / "g.p2p")
+    discriminator = save_discriminator(model, tmp_path / "d.p2p")
+    with pytest.raises(CheckpointError, match=r"g\.p2p holds no discriminator"):
+        load_discriminator(generator)
+    with pytest.raises(CheckpointError, match=r"d\.p2p holds no generator"):
+        load_model(discriminator)
+    with pytest.raises(CheckpointError, match="no model at"):
+        load_discriminator(tmp_path / "nothing.p2p")
+    with pytest.raises(UsageError, match="1 to 11"):
+        save_discriminator(model, tmp_path / "no.p2p", significant_bits=0)

@@ -5,11 +5,7 @@ The generator itself is proved in test_unet.py.
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
 import matplotlib
-import nbformat
 import numpy as np
 import pytest
 
@@ -19,9 +15,9 @@ from pix2pix_edu.errors import UsageError
 from pix2pix_edu.fused import FusedBatchNormalization
 from pix2pix_edu.translation import to_float
 from pix2pix_edu.unet import count_parameters, cut_skips, encoder_widths, generator_model, skip_sizes
+from tools.notebooks import definitions
 
 matplotlib.use("Agg")
-NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "04_unet.ipynb"
 
 
 def trainable(model):
@@ -207,17 +203,7 @@ def test_a_skip_that_is_not_there_is_explained(skips, message):
 
 @pytest.fixture(scope="module")
 def notebook():
-    """The imports and the functions of the notebook, without anything that it runs."""
-    namespace = {}
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type == "code":
-            body = [
-                node
-                for node in ast.parse(cell.source).body
-                if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef))
-            ]
-            exec(compile(ast.Module(body, type_ignores=[]), "04_unet.ipynb", "exec"), namespace)
-    return namespace
+    return definitions("04_unet")
 
 
 @pytest.mark.parametrize("skips", [True, False])

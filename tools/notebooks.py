@@ -13,6 +13,7 @@ is not compared.
 from __future__ import annotations
 
 import argparse
+import ast
 import base64
 import copy
 import hashlib
@@ -282,6 +283,17 @@ def handle(command: str, path: Path, preset: str) -> list[str]:
     nbformat.write(fresh, temporary)
     temporary.replace(path)  # a kill while writing leaves the old notebook whole
     return staleness(fresh, preset)
+
+
+def definitions(name: str) -> dict[str, Any]:
+    """The imports and the functions of a lesson, without anything that it runs: tests compare them with the library."""
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+    namespace: dict[str, Any] = {}
+    for cell in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells:
+        if cell.cell_type == "code":
+            body: list[ast.stmt] = [node for node in ast.parse(cell.source).body if isinstance(node, kept)]
+            exec(compile(ast.Module(body, type_ignores=[]), f"{name}.ipynb", "exec"), namespace)
+    return namespace
 
 
 def main(arguments: list[str] | None = None) -> int:

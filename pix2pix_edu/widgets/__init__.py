@@ -10,14 +10,21 @@ from typing import Any
 
 # name that users see -> module that defines it
 _EXPORTS = {
+    "AmbiguityExplorer": "ambiguity_explorer",
+    "CurveReader": "curve_reader",
     "DigitPainter": "digit_painter",
     "Explorer": "base",
     "GanPlayground": "gan_playground",
+    "GradientFlow": "gradient_flow",
     "Job": "job",
     "LiveTraining": "run_browser",
+    "LossExplorer": "loss_explorer",
     "PairBrowser": "pair_browser",
+    "PatchFinder": "patch_finder",
+    "PatchMapHistory": "patch_finder",
     "RunBrowser": "run_browser",
     "SkipCutter": "skip_cutter",
+    "TrainItYourself": "train_it_yourself",
     "TranslationBrowser": "translation_browser",
     "UnetExplorer": "unet_explorer",
 }

@@ -1,0 +1,90 @@
+"""How long a widget takes to answer a control: every control of every widget is moved, as a learner would move it.
+
+What is measured is the time from the new value to the new PNG. Each control is moved through its range once before, so
+that what a widget computes once and then remembers is not counted; for long work there are progress bars instead.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+import pix2pix_edu as p2p
+from benchmarks import machine
+from pix2pix_edu import widgets
+from pix2pix_edu.gallery import load_gallery
+
+LIMIT_MILLISECONDS = 100
+STOPS = 6  # values that a slider is moved to
+
+
+def builders() -> dict[str, Callable[[], Any]]:
+    """How each widget is made in its lesson."""
+    emoji = p2p.load_pairs("emoji", image_size=64)
+    return {
+        "PairBrowser": lambda: widgets.PairBrowser(emoji),
+        "TranslationBrowser": lambda: widgets.TranslationBrowser(p2p.load_example_model(), emoji.test),
+        "DigitPainter": widgets.DigitPainter,
+        "UnetExplorer": widgets.UnetExplorer,
+        "PatchFinder": widgets.PatchFinder,
+        "PatchMapHistory": widgets.PatchMapHistory,
+        "LossExplorer": lambda: widgets.LossExplorer(load_gallery("losses")),
+        "AmbiguityExplorer": lambda: widgets.AmbiguityExplorer(emoji.variants or []),
+        "CurveReader": widgets.CurveReader,
+        "GradientFlow": widgets.GradientFlow,
+    }
+
+
+def stops(control: ipywidgets.Widget) -> list[Any]:
+    """Values to move a control to, across its range; none for a control without a value, such as a button."""
+    if hasattr(control, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in control.options]
+    if isinstance(control, ipywidgets.Checkbox):
+        return [False, True]
+    if hasattr(control, "max") and hasattr(control, "min"):
+        span = [control.min + (control.max - control.min) * stop / (STOPS - 1) for stop in range(STOPS)]
+        return [int(value) for value in span] if isinstance(control.value, int) else span
+    return []
+
+
+def changes(widget: Any) -> Iterator[dict[str, Any]]:
+    """One change of one control after the other."""
+    for name, control in widget.controls.items():
+        yield from ({name: value} for value in stops(control))
+
+
+def milliseconds(widget: Any) -> list[float]:
+    """The time of each change that is a change."""
+    taken: list[float] = []
+    for _ in range(2):  # the first round only makes the widget compute what it then remembers
+        taken.clear()
+        for change in changes(widget):
+            if widget.values | change == widget.values:
+                continue
+            start = time.perf_counter()
+            widget.set(**change)
+            taken.append(1000 * (time.perf_counter() - start))
+    return taken
+
+
+def main(out: Path) -> None:
+    rows = {}
+    for name, build in builders().items():
+        taken = milliseconds(build())
+        rows[name] = {
+            "changes": len(taken),
+            "median": round(statistics.median(taken), 1),
+            "worst": round(max(taken), 1),
+        }
+    result = {
+        "what": "milliseconds from the change of a control to the new picture, for what is precomputed",
+        "goal": f"under {LIMIT_MILLISECONDS}",
+        "widgets": rows,
+        "machine": machine.describe(("ipywidgets", "matplotlib", "pillow")),
+    }
+    machine.save("widgets", result, out)
