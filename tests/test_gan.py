@@ -340,7 +340,9 @@ def test_the_same_seed_gives_the_same_game_and_looking_does_not_change_it():
 def test_samples_come_from_the_same_noise_each_time():
     game = gan.Gan2D(seed=0)
     few, many = game.samples(10), game.samples(2000)
-    assert (few == many[:10]).all() and (many == game.samples(2000)).all()
+    assert (many == game.samples(2000)).all()
+    # Matrix products of other sizes may add in another order: on some processors the last bit differs.
+    np.testing.assert_allclose(few, many[:10], rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
