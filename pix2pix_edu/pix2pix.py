@@ -168,7 +168,7 @@ class Pix2Pix(TrainStep, keras.Model):
             raise UsageError(
                 "Train with `fit(sources, targets)`: both are needed, and sample weights are not supported."
             )
-        # On PyTorch `train_on_batch` hands NumPy arrays over as they are. (Lesson 03's sources are noise and condition.)
+        # On PyTorch `train_on_batch` hands NumPy arrays over as they are. Lesson 03's sources are noise and condition.
         return keras.tree.map_structure(ops.convert_to_tensor, (source, target))
 
     def record(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
