@@ -21,3 +21,13 @@ class Step:
     generator_loss: Any
     both_losses: Any
     distance_loss: Any
+    _alternating: Any
+    _simultaneous: Any
+    _distance_only: Any
+
+    @property
+    def chosen_step(self) -> Any:
+        """The one of the backend's three steps that `compile` asked for."""
+        if self.discriminator_is_idle:
+            return self._distance_only
+        return self._alternating if self.update == "alternating" else self._simultaneous

@@ -29,12 +29,7 @@ class TrainStep(Step):
         source, target = self.unpack(data)
         weights, rest, optimizers, metrics = state
         values = self._sorted(weights, rest, optimizers)
-        if self.discriminator_is_idle:
-            terms, values = self._distance_only(values, source, target)
-        elif self.update == "alternating":
-            terms, values = self._alternating(values, source, target)
-        else:
-            terms, values = self._simultaneous(values, source, target)
+        terms, values = self.chosen_step(values, source, target)
         with keras.StatelessScope(state_mapping=list(zip(self.metrics_variables, metrics, strict=True))) as scope:
             logs = self.record(terms)
         metrics = [scope.get_current_value(variable) for variable in self.metrics_variables]

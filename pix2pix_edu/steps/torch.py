@@ -15,12 +15,7 @@ class TrainStep(Step):
     def train_step(self, data: tuple) -> dict[str, Any]:
         """One step on a batch `(sources, targets)`; returns the mean of each loss since the epoch began."""
         source, target = self.unpack(data)
-        if self.discriminator_is_idle:
-            terms = self._distance_only(source, target)
-        elif self.update == "alternating":
-            terms = self._alternating(source, target)
-        else:
-            terms = self._simultaneous(source, target)
+        terms = self.chosen_step(source, target)
         return self.record({name: value.detach() for name, value in terms.items()})
 
     def _alternating(self, source: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
