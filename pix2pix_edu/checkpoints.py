@@ -63,6 +63,8 @@ class RunConfig:
     adversarial: str | None
     update: str
     distance: str
+    precision: str = "float32"
+    bottleneck_norm: bool = False
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -91,9 +93,15 @@ def build_model(config: RunConfig) -> Pix2Pix:
         "source_channels": config.source_channels,
         "target_channels": config.target_channels,
         "norm": config.norm,
+        "precision": config.precision,
     }
     generator = generator_model(
-        **sizes, skips=config.skips, upsample=config.upsample, dropout=config.dropout, seed=1_000 * config.seed
+        **sizes,
+        skips=config.skips,
+        upsample=config.upsample,
+        dropout=config.dropout,
+        bottleneck_norm=config.bottleneck_norm,
+        seed=1_000 * config.seed,
     )
     discriminator = discriminator_model(
         **sizes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pix2pix_edu.backend import keras
 from pix2pix_edu.fused import FusedAdam
+from pix2pix_edu.precision import needs_loss_scaling
 
 LEARNING_RATE = 2e-4  # paper 3.3
 BETA_1 = 0.5  # below Keras' 0.9: less momentum, for a game in which the target moves
@@ -16,6 +17,17 @@ def new_optimizer(learning_rate: float = LEARNING_RATE, beta_1: float = BETA_1) 
     0.5
     """
     return FusedAdam(learning_rate, beta_1=beta_1)
+
+
+def for_precision(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer as it is, or, for a network that computes in float16, wrapped so that it scales the loss.
+
+    >>> for_precision(new_optimizer(), keras.Sequential([keras.layers.Dense(2, dtype="mixed_float16")])).name
+    'loss_scale_optimizer'
+    """
+    if not needs_loss_scaling(network) or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
 
 
 @keras.saving.register_keras_serializable("pix2pix_edu")

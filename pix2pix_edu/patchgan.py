@@ -29,6 +29,7 @@ def discriminator_model(
     target_channels: int = 3,
     norm: str = "batch",
     seed: int | None = None,
+    precision: str = "float32",
 ) -> keras.Model:
     """Build the discriminator: how real does each patch of a picture look, given its source?
 
@@ -42,6 +43,7 @@ def discriminator_model(
         target_channels: channels of the picture to be judged.
         norm: "batch", "instance", or "none".
         seed: makes the initial weights reproducible.
+        precision: as for `generator_model`; the logits are in float32 with each.
 
     Returns:
         A Keras model from `[source, picture]`, floats in [-1, 1], to logits of shape (N, rows, columns, 1). The paper's
@@ -57,22 +59,26 @@ def discriminator_model(
     check_count("filters", filters)
     check_choice("norm", norm, NORMS)
     _check_receptive_field(receptive_field, image_size)
-    build = _Blocks(norm, seed=seed)
+    build = _Blocks(norm, seed=seed, precision=precision)
 
     source = layers.Input((image_size, image_size, source_channels), name="source")
     picture = layers.Input((image_size, image_size, target_channels), name="picture")
-    seen = layers.Concatenate(name="pair") if conditional else HideSource(name="hide")
+    seen = (
+        layers.Concatenate(name="pair", dtype=build.policy)
+        if conditional
+        else HideSource(name="hide", dtype=build.policy)
+    )
     x = seen([source, picture])
 
     for number, (width, options) in enumerate(_hidden_layers(filters, receptive_field), start=1):
-        x = _pad_if_needed(x, options, name=f"pad_{number}")
+        x = _pad_if_needed(x, options, f"pad_{number}", build.policy)
         x = build.convolve(x, width, name=f"conv_{number}", use_bias=number > 1 and norm == "none", **options)
         if number > 1:  # no norm on the first layer (paper)
             x = build.normalise(x, name=f"conv_{number}")
-        x = layers.LeakyReLU(negative_slope=0.2, name=f"leaky_{number}")(x)
+        x = layers.LeakyReLU(negative_slope=0.2, name=f"leaky_{number}", dtype=build.policy)(x)
 
     last = _FLAT if receptive_field == PIXEL else _STRIDE_1
-    x = _pad_if_needed(x, last, name="pad_logits")
+    x = _pad_if_needed(x, last, "pad_logits", build.policy)
     x = build.convolve(x, 1, name="to_logits", use_bias=True, **last)
     logits = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model([source, picture], logits, name=f"patchgan_{receptive_field}")
@@ -186,9 +192,9 @@ def _hidden_layers(filters: int, receptive_field: int) -> list[tuple[int, dict]]
     return [(width, _STRIDE_2) for width in widths[:-1]] + [(widths[-1], _STRIDE_1)]
 
 
-def _pad_if_needed(x: keras.KerasTensor, options: dict, name: str) -> keras.KerasTensor:
+def _pad_if_needed(x: keras.KerasTensor, options: dict, name: str, policy: str) -> keras.KerasTensor:
     """One pixel of zeros on each side before a layer of stride 1, as in the original: it then shrinks x by one."""
-    return layers.ZeroPadding2D(1, name=name)(x) if options is _STRIDE_1 else x
+    return layers.ZeroPadding2D(1, name=name, dtype=policy)(x) if options is _STRIDE_1 else x
 
 
 class _Window(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from pix2pix_edu.backend import keras, ops
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.losses import KINDS, adversarial_kind, adversarial_loss, l1_loss, l2_loss
-from pix2pix_edu.optimizers import PairOptimizer, new_optimizer
+from pix2pix_edu.optimizers import PairOptimizer, for_precision, new_optimizer
 from pix2pix_edu.unet import check_choice
 
 Tensor = Any
@@ -91,9 +91,12 @@ class Pix2Pix(TrainStep, keras.Model):
             UsageError: an unknown choice, a negative weight, or nothing left to learn from.
         """
         self._check_compile(lambda_l1, adversarial, update, distance)
-        pair = PairOptimizer(generator_optimizer or new_optimizer(), discriminator_optimizer or new_optimizer())
-        if pair.generator is pair.discriminator:
+        if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
             raise UsageError("Both networks were given the same optimizer object. Make one for each: it keeps moments.")
+        pair = PairOptimizer(
+            for_precision(generator_optimizer or new_optimizer(), self.generator),
+            for_precision(discriminator_optimizer or new_optimizer(), self.discriminator),
+        )
         # Built here, not at the first step: a checkpoint can then be loaded with the optimizers' state.
         for optimizer, network in ((pair.generator, self.generator), (pair.discriminator, self.discriminator)):
             if not optimizer.built:

@@ -34,6 +34,8 @@ class Preset:
     adversarial: str | None = "bce"
     update: str = "alternating"
     distance: str = "l1"
+    precision: str = "float32"  # or "bfloat16", "float16"; "auto" is bfloat16 where the machine has it
+    bottleneck_norm: bool = False  # True repeats the published error (lesson 12)
 
     def settings(self) -> dict:
         """Everything but the name and the description, as a dictionary.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.pairs.jitter import Jitter, jitter_size, order, rng_for
 from pix2pix_edu.paths import free_run_folder
 from pix2pix_edu.pix2pix import Pix2Pix
+from pix2pix_edu.precision import best_precision, policy_of
 from pix2pix_edu.presets import choose_preset
 from pix2pix_edu.progress import progress
 from pix2pix_edu.sheets import make_sheet, save_picture
@@ -122,7 +124,7 @@ def train(
     Raises:
         UsageError: settings that cannot work, or a run directory that is in use.
         CheckpointError: `resume` does not fit what is in the run directory.
-        TrainingError: a loss is no longer a number.
+        TrainingError: a loss is no longer a number, or the memory does not suffice.
         StorageError: the run directory cannot be written.
 
     >>> run = p2p.train("emoji", epochs=5, preset="small")  # doctest: +SKIP
@@ -134,22 +136,23 @@ def train(
         pairs = load_pairs(pairs, image_size=settings["image_size"])
     config = _make_config(pairs, chosen.name, seed, monitor, settings, epochs)
     folder = RunFolder(run_dir or free_run_folder(f"{Path(config.data).name}-{config.preset}"))
-    model, done, history = _start(folder, config, resume)
-
+    with out_of_memory_explained(config, folder):
+        config, model, done, history = _start(folder, config, resume)
     run = Run(model, _as_dict(config), history, folder.path)
     batches = TrainingBatches(pairs.train, config.batch_size, seed, config.jitter, config.mirror)
     bar = [_ProgressBar(config, len(batches), done)] if show_progress else []
     recorder = _Recorder(folder, config, pairs.val, run, on_epoch)
     board = keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False, profile_batch=0)
     try:
-        model.fit(
-            batches,
-            initial_epoch=done,
-            epochs=config.epochs,
-            shuffle=False,  # `TrainingBatches` shuffles, as a function of seed and epoch
-            verbose=0,
-            callbacks=[_Clock(batches), _NumberGuard(folder), *bar, recorder, board, *callbacks],
-        )
+        with out_of_memory_explained(config, folder):
+            model.fit(
+                batches,
+                initial_epoch=done,
+                epochs=config.epochs,
+                shuffle=False,  # `TrainingBatches` shuffles, as a function of seed and epoch
+                verbose=0,
+                callbacks=[_Clock(batches), _NumberGuard(folder), *bar, recorder, board, *callbacks],
+            )
     except KeyboardInterrupt:
         run.interrupted = True
         kept = max(folder.saved(), default=0)
@@ -228,6 +231,7 @@ def _make_config(
     batch_size = min(settings["batch_size"], len(pairs.train)) if len(pairs.train) else settings["batch_size"]
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("save_every", settings["save_every"])):
         check_count(name, value)
+    policy_of(settings["precision"])  # an unknown one is refused here, before anything is written
     for name in ("train", "val"):
         if len(getattr(pairs, name)) == 0:
             raise DataError(f"The {name} split of {pairs.name!r} is empty; training needs pairs to {_USE[name]}.")
@@ -257,8 +261,13 @@ def _as_dict(config: RunConfig) -> dict[str, Any]:
     return {**config.__dict__, "statistics": config.statistics}
 
 
-def _start(folder: RunFolder, config: RunConfig, resume: bool) -> tuple[Pix2Pix, int, dict[str, list[float]]]:
-    """A new model, or the one that the folder holds; with it the epochs that are done and their history."""
+def _start(
+    folder: RunFolder, config: RunConfig, resume: bool
+) -> tuple[RunConfig, Pix2Pix, int, dict[str, list[float]]]:
+    """The final settings; a new model, or the one that the folder holds; the epochs that are done; their history."""
+    wanted = config.precision
+    if wanted == "auto":
+        config = replace(config, precision=best_precision())
     if not resume:
         if folder.exists():
             raise UsageError(
@@ -266,8 +275,10 @@ def _start(folder: RunFolder, config: RunConfig, resume: bool) -> tuple[Pix2Pix,
                 "another run_dir."
             )
         folder.write_config(config)
-        return build_model(config), 0, {}
+        return config, build_model(config), 0, {}
     before = folder.read_config()
+    if wanted == "auto":  # another machine may choose otherwise; a run stays what it was
+        config = replace(config, precision=before.precision)
     if changed := before.differences(config):
         raise CheckpointError(
             f"{folder.path} cannot be resumed with other settings ({'; '.join(changed)}). Use the settings it was "
@@ -277,7 +288,44 @@ def _start(folder: RunFolder, config: RunConfig, resume: bool) -> tuple[Pix2Pix,
     done = folder.load_newest(model)
     folder.tidy(done)
     folder.write_config(replace(config, epochs=max(config.epochs, done)))
-    return model, done, folder.read_history(done)
+    return config, model, done, folder.read_history(done)
+
+
+@contextmanager
+def out_of_memory_explained(config: RunConfig, folder: RunFolder | None = None) -> Iterator[None]:
+    """Turn a backend's "out of memory", which is pages long, into a paragraph that says what to do.
+
+    Args:
+        config: the settings that were too large.
+        folder: the run directory, if there is one: what it has kept can be resumed.
+
+    >>> with out_of_memory_explained(RunFolder("runs/mine").read_config()):  # doctest: +SKIP
+    ...     model.fit(batches)
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        smaller = "" if config.batch_size == 1 else f"batch_size={config.batch_size // 2} (now {config.batch_size}); "
+        kept = max(folder.saved(), default=0) if folder else 0
+        resumable = f" The checkpoints up to epoch {kept} in {folder.path} are good." if folder and kept else ""
+        half = "" if config.precision != "float32" else 'precision="bfloat16", where the hardware has it; '
+        raise TrainingError(
+            f"The memory does not suffice for pictures of {config.image_size} px with {config.filters} filters at "
+            f"batch size {config.batch_size}. First free what others hold: restart the kernel, and shut down other "
+            f"notebooks (a model stays in memory as long as a variable holds it). If that is not enough, in turn: "
+            f"{smaller}{half}image_size={config.image_size // 2}; filters={max(config.filters // 2, 1)}. "
+            f"`estimate_cost` measures in a minute what a setting needs.{resumable}"
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """TensorFlow, JAX, PyTorch and NumPy each have a class of their own for it, and not all can be imported."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"MemoryError", "ResourceExhaustedError", "OutOfMemoryError"}:
+        return True
+    return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()
 
 
 # --- callbacks ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from pix2pix_edu.checkpoints import RunFolder
 from pix2pix_edu.errors import CheckpointError, UsageError, nearest
 from pix2pix_edu.paths import atomic_file, shipped
 from pix2pix_edu.pix2pix import STATISTICS, Pix2Pix
+from pix2pix_edu.precision import in_float32
 from pix2pix_edu.unet import check_choice
 
 BATCH = 32
@@ -251,6 +252,7 @@ def save_discriminator(
 def _save_network(network: keras.Model, role: str, path: Path, facts: dict[str, Any], significant_bits: int) -> Path:
     if not 1 <= significant_bits <= HALF_PRECISION_BITS:
         raise UsageError(f"significant_bits={significant_bits!r} does not work: half precision has 1 to 11 of them.")
+    network = in_float32(network)  # whoever loads it may have no bfloat16
     header = {"format": FORMAT, role: json.loads(network.to_json()), **facts}
     with atomic_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("about.json", json.dumps(header))

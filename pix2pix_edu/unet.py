@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.errors import UsageError, nearest
 from pix2pix_edu.fused import FusedBatchNormalization
+from pix2pix_edu.precision import policy_of
 from pix2pix_edu.sizes import check_image_size
 
 NORMS = ("batch", "instance", "none")
@@ -30,6 +31,8 @@ def generator_model(
     upsample: str = "transpose",
     dropout: float = 0.5,
     seed: int | None = None,
+    precision: str = "float32",
+    bottleneck_norm: bool = False,
 ) -> keras.Model:
     """Build the generator: a source picture in, a translated picture of the same size out.
 
@@ -44,6 +47,10 @@ def generator_model(
             leave a checkerboard (Odena et al., Distill 2016).
         dropout: the share of activations dropped in the first three decoder blocks; the model's only noise.
         seed: makes the initial weights and the dropout masks reproducible.
+        precision: "float32"; "bfloat16" or "float16", with which the layers compute in half precision while weights,
+            statistics and the picture stay in float32; or "auto", bfloat16 where the machine has it.
+        bottleneck_norm: True also normalises the 1x1 bottleneck, the error that the authors corrected: at batch size 1
+            nothing passes it any more. Lesson 12 shows what that costs.
 
     Returns:
         A Keras model from floats in [-1, 1] of shape (N, image_size, image_size, source_channels) to floats in
@@ -57,7 +64,7 @@ def generator_model(
     """
     image_size = check_image_size(image_size)
     _check_options(filters, norm, upsample, dropout)
-    build = _Blocks(norm, upsample, seed)
+    build = _Blocks(norm, upsample, seed, precision)
     widths = encoder_widths(image_size, filters)
 
     source = x = layers.Input((image_size, image_size, source_channels), name="source")
@@ -65,13 +72,13 @@ def generator_model(
     for level, width in enumerate(widths, start=1):
         # The first layer has no norm (paper). Nor has the last: at batch size 1 its single pixel minus its own
         # mean would be zero, and nothing would pass through the bottleneck (the paper's erratum).
-        x = build.down(x, width, level, normalise=1 < level < len(widths))
+        x = build.down(x, width, level, normalise=1 < level < len(widths) + bottleneck_norm)
         encoded.append(x)
 
     for level, width in enumerate(reversed(widths[:-1]), start=1):
         x = build.up(x, width, level, dropout if level <= DROPOUT_BLOCKS else 0.0)
         if skips:
-            x = layers.Concatenate(name=f"skip_{level}")([x, encoded[-1 - level]])
+            x = layers.Concatenate(name=f"skip_{level}", dtype=build.policy)([x, encoded[-1 - level]])
 
     x = build.enlarge(x, target_channels, name="to_picture", use_bias=True)
     # float32 even when the layers before compute in half precision: the losses need it.
@@ -92,8 +99,10 @@ def encoder_widths(image_size: int, filters: int) -> list[int]:
 class _Blocks:
     """The building blocks of both networks, with their names, initial weights and seeds."""
 
-    def __init__(self, norm: str, upsample: str = "transpose", seed: int | None = None):
+    def __init__(self, norm: str, upsample: str = "transpose", seed: int | None = None, precision: str = "float32"):
         self.norm, self.upsample, self._seed = norm, upsample, seed
+        policy = policy_of(precision)
+        self.policy = None if policy == "float32" else policy  # None: Keras' own setting, float32 unless changed
 
     def next_seed(self) -> int | None:
         """Give each layer a seed of its own, so that no two start with the same weights."""
@@ -107,36 +116,36 @@ class _Blocks:
 
     def normalise(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         if self.norm == "batch":
-            return FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+            return FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm", dtype=self.policy)(x)
         if self.norm == "instance":
-            return layers.GroupNormalization(groups=-1, epsilon=1e-5, name=f"{name}_norm")(x)
+            return layers.GroupNormalization(groups=-1, epsilon=1e-5, name=f"{name}_norm", dtype=self.policy)(x)
         return x
 
     def convolve(self, x: keras.KerasTensor, width: int, name: str, **options) -> keras.KerasTensor:
         options = {"kernel_size": 4, "strides": 2, "padding": "same", "use_bias": False} | options
-        return layers.Conv2D(width, kernel_initializer=self.kernel(), name=name, **options)(x)
+        return layers.Conv2D(width, kernel_initializer=self.kernel(), name=name, dtype=self.policy, **options)(x)
 
     def down(self, x: keras.KerasTensor, width: int, level: int, normalise: bool) -> keras.KerasTensor:
         """Halve the picture: convolution, norm, LeakyReLU (slope 0.2)."""
         x = self.convolve(x, width, name=f"down_{level}_conv", use_bias=normalise and self.norm == "none")
         if normalise:
             x = self.normalise(x, name=f"down_{level}")
-        return layers.LeakyReLU(negative_slope=0.2, name=f"down_{level}")(x)
+        return layers.LeakyReLU(negative_slope=0.2, name=f"down_{level}", dtype=self.policy)(x)
 
     def up(self, x: keras.KerasTensor, width: int, level: int, dropout: float) -> keras.KerasTensor:
         """Double the picture: transposed convolution, norm, dropout, ReLU."""
         x = self.enlarge(x, width, name=f"up_{level}_conv", use_bias=self.norm == "none")
         x = self.normalise(x, name=f"up_{level}")
         if dropout:
-            x = layers.Dropout(dropout, seed=self.next_seed(), name=f"up_{level}_dropout")(x)
-        return layers.ReLU(name=f"up_{level}")(x)
+            x = layers.Dropout(dropout, seed=self.next_seed(), name=f"up_{level}_dropout", dtype=self.policy)(x)
+        return layers.ReLU(name=f"up_{level}", dtype=self.policy)(x)
 
     def enlarge(self, x: keras.KerasTensor, width: int, name: str, use_bias: bool) -> keras.KerasTensor:
         if self.upsample == "resize":
-            x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_resize")(x)
+            x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_resize", dtype=self.policy)(x)
             return self.convolve(x, width, name, kernel_size=3, strides=1, use_bias=use_bias)
         return layers.Conv2DTranspose(
-            width, 4, 2, "same", use_bias=use_bias, kernel_initializer=self.kernel(), name=name
+            width, 4, 2, "same", use_bias=use_bias, kernel_initializer=self.kernel(), name=name, dtype=self.policy
         )(x)
 
 

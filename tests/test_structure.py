@@ -20,14 +20,16 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.p
 
 # From the bottom to the top. A module imports from its own layer or from those below, never from above.
 LAYERS = [
-    {"errors", "progress", "paths", "sizes", "backend", "fused", "presets"},
+    {"errors", "progress", "paths", "sizes", "backend", "fused", "presets", "precision"},
     {"pairs"},
     {"unet", "patchgan"},
     {"losses", "optimizers"},
     {"steps", "pix2pix"},
     {"checkpoints", "translation"},
-    {"evaluation", "sheets", "gallery"},
+    {"segmenter"},
+    {"evaluation", "sheets", "gallery", "study"},
     {"training", "gan", "cgan"},
+    {"cost"},
     {"figures", "widgets"},
     {"exercises", "doctor"},
     {"cli", "__main__"},
@@ -46,6 +48,10 @@ TESTED_ELSEWHERE = {
     "steps.jax": ("test_backends.py", "a backend needs a process of its own; there it is compared with TensorFlow"),
     "steps.torch": ("test_backends.py", "a backend needs a process of its own; there it is compared with TensorFlow"),
     "sizes": ("test_unet.py", "one check, which both networks make"),
+    **{
+        f"evaluation.{part}": ("test_evaluation.py", "one test file for all measures: they are compared with each other")
+        for part in ("answers", "checks", "fcn", "likeness", "report")
+    },
     "pairs": ("pairs/test_load_pairs.py", "the test file has the name of the function that users call"),
     "pairs.core": ("pairs/test_load_pairs.py", "what Pairs and Split promise is checked on real pairs"),
     "pairs.download": ("pairs/test_archives.py", "an archive is fetched, checked and unpacked in one go"),
