@@ -65,6 +65,7 @@ class RunConfig:
     distance: str
     precision: str = "float32"
     bottleneck_norm: bool = False
+    steps_per_call: int = 1
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -75,7 +76,7 @@ class RunConfig:
     def differences(self, other: RunConfig) -> list[str]:
         """Settings that would make a resumed run another run; the number of epochs and the versions may differ."""
         mine, theirs = asdict(self), asdict(other)
-        free = ("epochs", "versions", "preset")
+        free = ("epochs", "versions", "preset", "steps_per_call")
         return [f"{name}: {mine[name]!r} before, {theirs[name]!r} now" for name in mine
                 if name not in free and mine[name] != theirs[name]]  # fmt: skip
 

@@ -192,7 +192,7 @@ def _hidden_layers(filters: int, receptive_field: int) -> list[tuple[int, dict]]
     return [(width, _STRIDE_2) for width in widths[:-1]] + [(widths[-1], _STRIDE_1)]
 
 
-def _pad_if_needed(x: keras.KerasTensor, options: dict, name: str, policy: str) -> keras.KerasTensor:
+def _pad_if_needed(x: keras.KerasTensor, options: dict, name: str, policy: str | None) -> keras.KerasTensor:
     """One pixel of zeros on each side before a layer of stride 1, as in the original: it then shrinks x by one."""
     return layers.ZeroPadding2D(1, name=name, dtype=policy)(x) if options is _STRIDE_1 else x
 

@@ -11,6 +11,8 @@ from pix2pix_edu.backend import keras, ops
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.losses import KINDS, adversarial_kind, adversarial_loss, l1_loss, l2_loss
 from pix2pix_edu.optimizers import PairOptimizer, for_precision, new_optimizer
+from pix2pix_edu.pairs.jitter import Jitter
+from pix2pix_edu.steps.resident import Resident
 from pix2pix_edu.unet import check_choice
 
 Tensor = Any
@@ -59,6 +61,7 @@ class Pix2Pix(TrainStep, keras.Model):
         self.statistics = statistics
         names = ("g_loss", "g_gan", "l1", "d_loss", "d_real", "d_fake")
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.resident: Any = None  # pairs on the device, see `steps/resident.py`
         self.built = True  # both networks are; saving a model that Keras takes for unbuilt would lose its weights
 
     def call(self, source: Tensor, training: bool = False) -> Tensor:
@@ -161,6 +164,19 @@ class Pix2Pix(TrainStep, keras.Model):
         loss = adversarial_loss(real_output, fake_output, self.adversarial).discriminator
         return loss, {"d_loss": loss, "d_real": kind.real(real_output), "d_fake": kind.fake(fake_output)}
 
+    # --- pairs on the device ----------------------------------------------------------------------------------------
+
+    def live_with_pairs(self, jitter: Jitter) -> None:
+        """Copy all pairs to the device; until `stop_living_with_pairs`, `fit` is given places (`Jitter.draw`)."""
+        self.resident = Resident(jitter)
+
+    def stop_living_with_pairs(self) -> None:
+        """Free that memory. Without pairs on the device there is nothing to do."""
+        if self.resident is not None:
+            self.resident.release()
+            self.resident = None
+            self.train_function = None  # it was compiled for places
+
     # --- what Keras' own `fit` and `evaluate` need ------------------------------------------------------------------
 
     @staticmethod
@@ -179,6 +195,11 @@ class Pix2Pix(TrainStep, keras.Model):
         for name, value in terms.items():
             self.trackers[name].update_state(value)
         return {name: self.trackers[name].result() for name in self.trackers if name in terms}
+
+    def recorded(self) -> dict[str, Tensor]:
+        """The running means of what a step records."""
+        names = ("g_loss", "l1") if self.discriminator_is_idle else tuple(self.trackers)
+        return {name: self.trackers[name].result() for name in names}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

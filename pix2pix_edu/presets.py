@@ -35,6 +35,7 @@ class Preset:
     update: str = "alternating"
     distance: str = "l1"
     precision: str = "float32"  # or "bfloat16", "float16"; "auto" is bfloat16 where the machine has it
+    steps_per_call: int = 1  # above 1 the pairs live on the device, and so many steps run in one call
     bottleneck_norm: bool = False  # True repeats the published error (lesson 12)
 
     def settings(self) -> dict:

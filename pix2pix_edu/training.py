@@ -141,23 +141,29 @@ def train(
     run = Run(model, _as_dict(config), history, folder.path)
     batches = TrainingBatches(pairs.train, config.batch_size, seed, config.jitter, config.mirror)
     bar = [_ProgressBar(config, len(batches), done)] if show_progress else []
+    fed: keras.utils.PyDataset = batches
+    if config.steps_per_call > 1:
+        model.live_with_pairs(batches.jitter)
+        fed = GroupedBatches(batches, config.steps_per_call)
     recorder = _Recorder(folder, config, pairs.val, run, on_epoch)
+    guard = _NumberGuard(folder, config.steps_per_call)
     board = keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False, profile_batch=0)
     try:
         with out_of_memory_explained(config, folder):
             model.fit(
-                batches,
+                fed,
                 initial_epoch=done,
                 epochs=config.epochs,
                 shuffle=False,  # `TrainingBatches` shuffles, as a function of seed and epoch
                 verbose=0,
-                callbacks=[_Clock(batches), _NumberGuard(folder), *bar, recorder, board, *callbacks],
+                callbacks=[_Clock(batches), guard, *bar, recorder, board, *callbacks],
             )
     except KeyboardInterrupt:
         run.interrupted = True
         kept = max(folder.saved(), default=0)
         print(f"Stopped by hand. Everything up to epoch {kept} is safe in {folder.path}, and the run can be resumed.")
     finally:
+        model.stop_living_with_pairs()
         for callback in bar:
             callback.close()
     return run
@@ -200,16 +206,44 @@ class TrainingBatches(keras.utils.PyDataset):
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
         size = split.sources.shape[1]
         enlarged = jitter_size(size) if jitter else size
-        self._jitter = Jitter(split.sources, split.targets, resize_to=enlarged, mirror=mirror)
+        self.jitter = Jitter(split.sources, split.targets, resize_to=enlarged, mirror=mirror)
 
     def __len__(self) -> int:
-        return len(self._jitter) // self.batch_size
+        return len(self.jitter) // self.batch_size
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = index * self.batch_size
-        chosen = order(self.seed, self.epoch, len(self._jitter))[start : start + self.batch_size]
-        sources, targets = self._jitter(chosen, rng_for(self.seed, self.epoch, index))
+        sources, targets = self.jitter(self._chosen(index), rng_for(self.seed, self.epoch, index))
         return to_float(sources), to_float(targets)
+
+    def places(self, index: int) -> np.ndarray:
+        """Where on the enlarged pictures this batch lies, as `Jitter.draw` says it: int32 (N, 4)."""
+        return self.jitter.draw(self._chosen(index), rng_for(self.seed, self.epoch, index))
+
+    def _chosen(self, index: int) -> np.ndarray:
+        start = index * self.batch_size
+        return order(self.seed, self.epoch, len(self.jitter))[start : start + self.batch_size]
+
+
+class GroupedBatches(keras.utils.PyDataset):
+    """The same batches for a model that keeps the pairs on its device: for each call the places of several batches.
+
+    >>> pictures = np.zeros((6, 32, 32, 3), np.uint8)
+    >>> batches = TrainingBatches(Split(pictures, pictures), batch_size=2)
+    >>> [group[0].shape for group in GroupedBatches(batches, steps_per_call=2)]
+    [(2, 2, 4), (1, 2, 4)]
+    """
+
+    def __init__(self, batches: TrainingBatches, steps_per_call: int):
+        super().__init__()
+        self.batches, self.steps_per_call = batches, steps_per_call
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.batches) / self.steps_per_call)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        first = index * self.steps_per_call
+        last = min(first + self.steps_per_call, len(self.batches))
+        return (np.stack([self.batches.places(step) for step in range(first, last)]),)
 
 
 # --- settings -------------------------------------------------------------------------------------------------------
@@ -229,7 +263,12 @@ def _make_config(
         raise UsageError(f"monitor={monitor!r} is not measured. {nearest(str(monitor), list(MONITORS))}")
     epochs = settings["epochs"] if epochs is None else epochs
     batch_size = min(settings["batch_size"], len(pairs.train)) if len(pairs.train) else settings["batch_size"]
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("save_every", settings["save_every"])):
+    for name, value in (
+        ("epochs", epochs),
+        ("batch_size", batch_size),
+        ("save_every", settings["save_every"]),
+        ("steps_per_call", settings["steps_per_call"]),
+    ):
         check_count(name, value)
     policy_of(settings["precision"])  # an unknown one is refused here, before anything is written
     for name in ("train", "val"):
@@ -345,16 +384,16 @@ class _Clock(keras.callbacks.Callback):
 class _NumberGuard(keras.callbacks.Callback):
     """Stops a run whose loss is no longer a number, before it overwrites what was good."""
 
-    def __init__(self, folder: RunFolder):
+    def __init__(self, folder: RunFolder, per_call: int = 1):
         super().__init__()
-        self.folder, self.epoch = folder, 0
+        self.folder, self.per_call, self.epoch = folder, per_call, 0
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if batch % NAN_CHECK_EVERY == 0:
-            self._check(logs, f"epoch {self.epoch}, step {batch + 1}")
+            self._check(logs, f"epoch {self.epoch}, step {batch * self.per_call + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._check(logs, f"epoch {self.epoch}")
@@ -425,12 +464,12 @@ class _ProgressBar(keras.callbacks.Callback):
 
     def __init__(self, config: RunConfig, steps: int, done: int):
         super().__init__()
-        self.epochs, self.steps = config.epochs, steps
+        self.epochs, self.steps, self.per_call = config.epochs, steps, config.steps_per_call
         total = steps * max(config.epochs - done, 0)
         self.bar = progress(description="training", total=total, unit="step")
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.bar.update(1)
+        self.bar.update(min(self.per_call, self.steps - batch * self.per_call))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         shown = {name: f"{value:.3f}" for name, value in (logs or {}).items() if name in ("d_loss", "g_gan", "l1")}

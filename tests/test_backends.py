@@ -62,7 +62,7 @@ pictures = np.random.default_rng(2).integers(0, 256, (12, 32, 32, 3), dtype=np.u
 split = p2p.Split(pictures, 255 - pictures)
 pairs = p2p.Pairs("inverted", split, split[:4], split[:4])
 run = p2p.train(pairs, epochs=epochs, preset="tiny", run_dir=folder, resume=resume, seed=3, dropout=0.0,
-                batch_size=4, filters=4, show_progress=False)
+                batch_size=4, filters=4, show_progress=False, steps_per_call=int((sys.argv + ["1"])[4]))
 np.savez(folder + "/end.npz", *[keras.ops.convert_to_numpy(variable.value) for variable in run.model.variables])
 print(keras.config.backend(), p2p.translate(run, pictures[:2]).shape, p2p.translate(run, pictures[:1], "batch").mean())
 """
@@ -112,6 +112,20 @@ def test_a_run_that_began_on_one_backend_goes_on_with_another(backend, tmp_path)
     assert len(rows[0]) == len(rows[1]) == 5
     measured = [[float(value) for value in row[-1].split(",")[1:4]] for row in rows]
     np.testing.assert_allclose(measured[1], measured[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow"), *OTHERS])
+def test_steps_grouped_on_the_device_are_the_same_steps(backend, tmp_path):
+    """Three steps an epoch: with two in a call the second call of each epoch has one step only."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    run_on(backend, RUN_SCRIPT, one, 3, "begin", 1)
+    run_on(backend, RUN_SCRIPT, two, 3, "begin", 2)
+    ends = [dict(np.load(folder / "end.npz")) for folder in (one, two)]
+    assert ends[0].keys() == ends[1].keys()  # the pairs on the device have left no trace in the model
+    far = [(np.abs(ends[0][name] - ends[1][name]) > 2e-4).mean() for name in ends[0]]
+    assert np.mean(far) < 0.01
+    losses = [np.loadtxt(folder / "losses.csv", delimiter=",", skiprows=1)[:, 1:7] for folder in (one, two)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=2e-3)
 
 
 def test_an_unknown_backend_is_explained():

@@ -8,7 +8,10 @@ import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.optimizers import PairOptimizer, new_optimizer
+from pix2pix_edu.pairs.jitter import Jitter, jitter_size, rng_for
 from pix2pix_edu.pix2pix import Pix2Pix, train_step
+from pix2pix_edu.steps.resident import Resident
+from pix2pix_edu.translation import to_float
 
 RNG = np.random.default_rng(0)
 SOURCES = RNG.uniform(-1, 1, (4, 32, 32, 3)).astype("float32")
@@ -268,3 +271,32 @@ def test_sample_weights_and_missing_targets_are_refused():
     model = new_model(run_eagerly=True)
     with pytest.raises(UsageError, match="both are needed"):
         model.fit(SOURCES, TARGETS, sample_weight=np.ones(4), verbose=0)
+
+
+# --- pairs on the device ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((32, 32), (3, 3)), ((32, 48), (1, 3)), ((64, 32), (4, 2))])
+def test_pairs_on_the_device_are_cut_and_mirrored_as_on_the_host(shape, channels):
+    rng = np.random.default_rng(0)
+    sources, targets = (rng.integers(0, 256, (5, *shape, count), dtype=np.uint8) for count in channels)
+    jitter = Jitter(sources, targets, resize_to=jitter_size(shape[0]))
+    chosen = [4, 0, 4, 2, 1, 3, 0, 0]
+    places = jitter.draw(chosen, rng_for(1, 2, 3))
+    assert set(places[:, 3]) == {0, 1}  # some are mirrored, some are not
+    on_host = jitter(chosen, rng_for(1, 2, 3))
+    for ours, theirs in zip(Resident(jitter)(places), on_host, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), to_float(theirs), atol=1e-6)
+
+
+def test_a_model_that_stops_living_with_its_pairs_keeps_nothing_of_them():
+    model = p2p.Pix2Pix(p2p.generator_model(32, 2), p2p.discriminator_model(32, 2, receptive_field=16))
+    model.compile()
+    before = len(model.variables)
+    pictures = np.zeros((4, 32, 32, 3), np.uint8)
+    model.live_with_pairs(Jitter(pictures, pictures, resize_to=36))
+    assert len(model.variables) == before + 1
+    model.stop_living_with_pairs()
+    assert len(model.variables) == before
+    assert np.isfinite(p2p.train_step(model, to_float(pictures), to_float(pictures))["l1"])  # pictures again
+    model.stop_living_with_pairs()  # nothing to do

@@ -357,3 +357,63 @@ def test_progress_bar_counts_every_step(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("pix2pix_edu.progress.PATIENCE_SECONDS", 0)
     train(make_pairs(), epochs=2, run_dir=tmp_path / "r", **{**SMALL, "show_progress": True})
     assert "6/6" in capsys.readouterr().err
+
+
+# --- too little memory ------------------------------------------------------------------------------------------------
+
+
+class Exhausted(keras.callbacks.Callback):
+    """Fails after the first epoch, as a backend does when it finds no memory."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.error()
+
+
+def ask_tensorflow_for_too_much():
+    keras.ops.zeros((10**9, 10**9))
+
+
+def say_what_jax_says():
+    raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 17179869184 bytes.")
+
+
+def say_what_numpy_says():
+    raise np._core._exceptions._ArrayMemoryError((10**9, 10**9), np.dtype("float32"))
+
+
+def say_what_torch_says():
+    raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+@pytest.mark.parametrize(
+    "error", [ask_tensorflow_for_too_much, say_what_jax_says, say_what_numpy_says, say_what_torch_says]
+)
+def test_too_little_memory_is_explained_and_the_run_can_be_resumed(error, tmp_path):
+    with pytest.raises(TrainingError) as caught:
+        train(make_pairs(), epochs=2, run_dir=tmp_path / "r", callbacks=[Exhausted(error)], **SMALL)
+    message = str(caught.value)
+    advice = ["restart the kernel", "batch_size=2 (now 4)", "bfloat16", "image_size=16", "filters=2"]
+    assert [message.index(word) for word in advice] == sorted(message.index(word) for word in advice)
+    assert "checkpoints up to epoch 1" in message and "\n" not in message
+    run = train(make_pairs(), epochs=2, run_dir=tmp_path / "r", resume=True, **SMALL)
+    assert run.history["epoch"] == [1, 2]
+
+
+def test_what_is_no_lack_of_memory_is_not_called_one(tmp_path):
+    def wrong():
+        raise ValueError("something else")
+
+    with pytest.raises(ValueError, match="something else"):
+        train(make_pairs(), epochs=2, run_dir=tmp_path / "r", callbacks=[Exhausted(wrong)], **SMALL)
+
+
+def test_at_batch_size_1_no_smaller_batch_is_advised(tmp_path):
+    settings = {**SMALL, "batch_size": 1}
+    with pytest.raises(TrainingError, match="in turn: precision=") as caught:
+        train(make_pairs(2), epochs=2, run_dir=tmp_path / "r", callbacks=[Exhausted(say_what_jax_says)], **settings)
+    assert "batch_size=" not in str(caught.value)

@@ -167,3 +167,18 @@ def test_leaky_relu_has_the_papers_slope_not_keras_default():
 def test_arguments_that_cannot_work_are_explained(arguments, message):
     with pytest.raises(UsageError, match=message):
         generator_model(**{"image_size": 32, "filters": 2, **arguments})
+
+
+def test_the_bottleneck_has_a_norm_only_where_the_erratum_is_asked_for():
+    names = {layer.name for layer in generator_model(32, 2).layers}
+    with_error = {layer.name for layer in generator_model(32, 2, bottleneck_norm=True).layers}
+    assert with_error - names == {"down_5_norm"}
+
+
+def test_with_a_normalised_bottleneck_nothing_passes_it_at_batch_size_1():
+    """The erratum: a single pixel minus its own mean is zero, whatever the picture."""
+    pictures = np.random.default_rng(0).uniform(-1, 1, (2, 1, 32, 32, 3)).astype("float32")
+    for error, alike in ((True, True), (False, False)):
+        model = generator_model(32, 4, skips=False, dropout=0.0, bottleneck_norm=error, seed=1)
+        drawn = [np.asarray(model(picture, training=True)) for picture in pictures]
+        assert np.allclose(*drawn, atol=1e-6) == alike

@@ -116,17 +116,28 @@ class Jitter:
 
     def __call__(self, indices: np.ndarray | list[int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Jittered sources and targets of the pairs `indices`, as new arrays."""
+        places = self.draw(indices, rng)
+        sources = np.empty((len(places), *self._sources.shape[1:]), self._sources.dtype)
+        targets = np.empty((len(places), *self._targets.shape[1:]), self._targets.dtype)
+        for row, (index, top, left, mirrored) in enumerate(places):
+            step = -1 if mirrored else 1
+            source, target = self._cut(index, top, left)
+            sources[row], targets[row] = source[:, ::step], target[:, ::step]
+        return sources, targets
+
+    def draw(self, indices: np.ndarray | list[int], rng: np.random.Generator) -> np.ndarray:
+        """What is random about a batch: int32 (N, 4), for each pair its index, top, left, and 1 if it is mirrored."""
         n = len(indices)
         tops = rng.integers(0, self.resized_height - self.height + 1, n)
         lefts = rng.integers(0, self.resized_width - self.width + 1, n)
-        mirrored = rng.random(n) < 0.5
-        sources = np.empty((n, *self._sources.shape[1:]), self._sources.dtype)
-        targets = np.empty((n, *self._targets.shape[1:]), self._targets.dtype)
-        for row, index in enumerate(indices):
-            step = -1 if self.mirror and mirrored[row] else 1
-            source, target = self._cut(int(index), int(tops[row]), int(lefts[row]))
-            sources[row], targets[row] = source[:, ::step], target[:, ::step]
-        return sources, targets
+        mirrored = (rng.random(n) < 0.5) & self.mirror
+        return np.stack([np.asarray(indices), tops, lefts, mirrored], axis=1).astype(np.int32)
+
+    def enlarged(self) -> tuple[np.ndarray, np.ndarray]:
+        """All sources and all targets at their larger size."""
+        if self._enlarged is None:
+            return self._enlarge(self._sources), self._enlarge(self._targets)
+        return self._enlarged
 
     def _cut(self, index: int, top: int, left: int) -> tuple[np.ndarray, np.ndarray]:
         """The window of both enlarged pictures of a pair whose upper left corner is at (top, left)."""

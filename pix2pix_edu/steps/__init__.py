@@ -20,6 +20,8 @@ class Step:
     discriminator_loss: Any
     generator_loss: Any
     both_losses: Any
+    resident: Any
+    recorded: Any
     distance_loss: Any
     _alternating: Any
     _simultaneous: Any

@@ -26,7 +26,23 @@ class TrainStep(Step):
 
     def train_step(self, state: tuple, data: tuple) -> tuple[dict[str, Any], tuple]:
         """One step on a batch `(sources, targets)`; returns the mean losses so far, and the new state of everything."""
-        source, target = self.unpack(data)
+        if self.resident is None:
+            return self._one_step(state, *self.unpack(data))
+
+        # A group of steps in one call: (steps, N, 4) says where to cut each batch.
+        def one(state: tuple, places: jax.Array) -> tuple[tuple, dict]:
+            logs, state = self._one_step(state, *self._cut(state, places))
+            return state, logs
+
+        state, logs = jax.lax.scan(one, tuple(list(part) for part in state), data[0])
+        return {name: values[-1] for name, values in logs.items()}, state
+
+    def _cut(self, state: tuple, places: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """One batch out of the pictures on the device, which are part of the state as all variables are."""
+        with keras.StatelessScope(state_mapping=list(zip(self.non_trainable_variables, state[1], strict=True))):
+            return self.resident(places)
+
+    def _one_step(self, state: tuple, source: jax.Array, target: jax.Array) -> tuple[dict[str, Any], tuple]:
         weights, rest, optimizers, metrics = state
         values = self._sorted(weights, rest, optimizers)
         terms, values = self.chosen_step(values, source, target)

@@ -14,9 +14,20 @@ class TrainStep(Step):
 
     def train_step(self, data: tuple[tf.Tensor, ...]) -> dict[str, Any]:
         """One step on a batch `(sources, targets)`; returns the mean of each loss since the epoch began."""
+        if self.resident is not None:
+            return self._many_steps(data[0])
         source, target = self.unpack(data)
-        terms = self.chosen_step(source, target)
-        return self.record(terms)
+        return self.record(self.chosen_step(source, target))
+
+    def _many_steps(self, places: tf.Tensor) -> dict[str, Any]:
+        """A group of steps in one call, on pairs that are on the device: (steps, N, 4) says where to cut each batch."""
+
+        def one(number: tf.Tensor) -> tuple[tf.Tensor]:
+            self.record(self.chosen_step(*self.resident(places[number])))
+            return (number + 1,)
+
+        tf.while_loop(lambda number: number < tf.shape(places)[0], one, (tf.constant(0),))
+        return self.recorded()
 
     def _alternating(self, source: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
         """First the discriminator, then the generator against the discriminator that has just learned."""

@@ -14,7 +14,13 @@ class TrainStep(Step):
 
     def train_step(self, data: tuple) -> dict[str, Any]:
         """One step on a batch `(sources, targets)`; returns the mean of each loss since the epoch began."""
-        source, target = self.unpack(data)
+        if self.resident is not None:  # a group of steps: (steps, N, 4) says where to cut each batch
+            for places in data[0]:
+                logs = self._one_step(*self.resident(places))
+            return logs
+        return self._one_step(*self.unpack(data))
+
+    def _one_step(self, source: torch.Tensor, target: torch.Tensor) -> dict[str, Any]:
         terms = self.chosen_step(source, target)
         return self.record({name: value.detach() for name, value in terms.items()})
 
