@@ -238,7 +238,7 @@ class RunFolder:
             StorageError: the disk is full or cannot be written; earlier checkpoints are untouched.
         """
         path = self.checkpoints / f"{kind}-{epoch:04d}.npz"
-        arrays = {name: ops.convert_to_numpy(variable.value) for name, variable in state_of(model).items()}
+        arrays = {name: ops.convert_to_numpy(variable) for name, variable in state_of(model).items()}
         with atomic_file(path) as file:
             np.savez(file, **arrays)
         return path

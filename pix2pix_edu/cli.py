@@ -1,4 +1,4 @@
-"""The command line: `pix2pix-edu doctor | data | train | translate | evaluate`.
+"""The command line: `pix2pix-edu doctor | data | estimate | train | translate | evaluate | reproduce | export`.
 
 Each command is a thin layer: it reads options, calls the library, and says in words what happened and what to do next.
 Nothing here loads Keras before a network is really needed, so `--help` and `data` answer at once.
@@ -29,6 +29,7 @@ from pix2pix_edu import __version__
 from pix2pix_edu.errors import CheckpointError, DataError, Pix2PixEduError, UsageError, nearest
 from pix2pix_edu.paths import free_run_folder
 from pix2pix_edu.presets import PRESETS, choose_preset
+from pix2pix_edu.progress import duration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,7 +151,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
     """The parser of the whole command line, and those of the commands by name.
 
     >>> sorted(build_parsers()[1])
-    ['data', 'doctor', 'evaluate', 'train', 'translate']
+    ['data', 'doctor', 'estimate', 'evaluate', 'export', 'reproduce', 'train', 'translate']
     """
     commands = "\n".join(f"  {command.name:<11}{command.summary}" for command in COMMANDS)
     parser = _Parser(
@@ -349,7 +350,7 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _list_data_sets(registry: list[Dataset]) -> None:
-    _say("Data sets of the course. The first three work without a network.")
+    _say("Data sets of the course. The first five work without a network.")
     for dataset in registry:
         _say(f"  {dataset.name:<15} {dataset.description}", indent=" " * 18)
         print(f"{'':<18}{_at_hand(dataset)}")
@@ -363,6 +364,8 @@ def _at_hand(dataset: Dataset) -> str:
 
     if dataset.name == "folder":
         return "no download; give the folder's path instead of a name"
+    if dataset.name == "photos":
+        return "no download; your own with --option folder=PATH"
     if dataset.downloads:
         return "downloaded" if read_marker(cache_dir("archives", dataset.name)) else "needs a download; not at hand"
     files = cache_dir("pairs").glob(f"{dataset.name}-[0-9]*-*.npz")
@@ -611,7 +614,7 @@ def _continued_plan(options: argparse.Namespace) -> _Plan:
 
 def _given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings that were asked for, by option or by --set."""
-    settings = {name: getattr(options, name) for name in _FLAGS if getattr(options, name) is not None}
+    settings = {name: getattr(options, name) for name in _FLAGS if getattr(options, name, None) is not None}
     defaults = PRESETS["small"].settings()
     for name, text in options.set:
         if name in _FIXED:
@@ -660,7 +663,7 @@ def _announce(plan: _Plan, pairs: Pairs) -> None:
 def _report(run: Run, seconds: float) -> None:
     epochs = run.history["epoch"]
     print()
-    _say(f"Done: {len(epochs)} {'epochs' if len(epochs) > 1 else 'epoch'}, {_duration(seconds)}.")
+    _say(f"Done: {len(epochs)} {'epochs' if len(epochs) > 1 else 'epoch'}, {duration(seconds)}.")
     if run.best_epoch is not None:
         row = epochs.index(run.best_epoch)
         names = {"val_ssim": "SSIM {:.3f}", "val_psnr": "PSNR {:.2f} dB", "val_l1": "L1 {:.4f}"}
@@ -674,15 +677,88 @@ def _report(run: Run, seconds: float) -> None:
     print(f"  {_command('evaluate', '--model', run.run_dir)}")
 
 
-def _duration(seconds: float) -> str:
-    minutes, hours = seconds / 60, seconds / 3600
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
-
-
 def _command(*words: Any) -> str:
     return shlex.join([PROGRAM, *map(str, words)])
+
+
+# --- estimate ---------------------------------------------------------------------------------------------------------
+
+
+def _add_estimate_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which pairs")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--data", metavar="NAME_OR_PATH", help="measure on these pairs, and predict for as many (default: see --pairs)"
+    )
+    which.add_argument(
+        "--pairs",
+        type=_whole,
+        metavar="N",
+        help="predict for N training pairs, and measure on random pictures (default: 400, the paper's facades)",
+    )
+    _add_source_options(group, size="the preset's")
+
+    group = parser.add_argument_group("which training")
+    group.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} or auto (default: auto)")
+    group.add_argument("--epochs", type=_whole, metavar="N", help="predict for N epochs (default: the preset's)")
+    group.add_argument("--batch-size", type=_whole, metavar="N", help="pairs in a step (default: the preset's)")
+    group.add_argument("--filters", type=_whole, metavar="N", help="width of the first layers (default: the preset's)")
+    group.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other setting, as for train; may be given several times",
+    )
+    group.add_argument("--steps", type=_whole, default=20, metavar="N", help="how many steps to measure (default: 20)")
+    group.add_argument("--seed", type=_whole, default=0, metavar="N", help="as for train (default: 0)")
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    preset = choose_preset(options.preset or "auto")
+    settings = _given_settings(options)
+    if options.image_size is not None:
+        settings["image_size"] = options.image_size
+    if options.steps < 1:
+        raise UsageError(f"--steps {options.steps} does not work: measure one step at least.")
+    pairs: Any = options.pairs
+    if options.data is not None:
+        size = settings.get("image_size", preset.image_size)
+        pairs = _Source(options.data, size, options.direction, options.seed, _typed(options.option)).load()
+    from pix2pix_edu.cost import estimate_cost  # loads Keras
+
+    print(estimate_cost(pairs, preset.name, options.epochs, options.steps, options.seed, **settings))
+    return FINE
+
+
+# --- reproduce --------------------------------------------------------------------------------------------------------
+
+
+def _add_reproduce_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; without one they are listed")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows of its table (default: all)")
+    parser.add_argument("--seeds", type=_whole, default=3, metavar="N", help="train each row so often (default: 3)")
+    parser.add_argument("--scale", default="shipped", metavar="NAME", help="quick, shipped or large (default: shipped)")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="where the runs go (default: runs/experiments)")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the outcome into this file as well")
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from pix2pix_edu.experiments import EXPERIMENTS, ROWS, RUNS, reproduce
+
+    if options.name is None:
+        for plan in EXPERIMENTS.values():
+            print(f"{plan.name:<12}{plan.title} ({plan.where})")
+            _say(f"rows: {', '.join(f'{key} ({ROWS[key].name})' for key in plan.rows)}", indent=" " * 12)
+        return FINE
+    outcome = reproduce(options.name, options.rows, options.seeds, options.scale, options.runs or RUNS)
+    print()
+    print(outcome)
+    if options.out is not None:
+        outcome.save(options.out)
+        _say(f"Written to {options.out}.")
+    return FINE
 
 
 # --- translate --------------------------------------------------------------------------------------------------------
@@ -902,6 +978,14 @@ _MEASURES = {
     "psnr": ("PSNR", "{:.2f} dB", "high is good: 20 is a fair likeness"),
     "ssim": ("SSIM", "{:.4f}", "high is good: 1 is the same picture"),
     "l1": ("L1", "{:.4f}", "low is good: from 0 to 2, as in training"),
+    "ms_ssim": ("MS-SSIM", "{:.4f}", "high is good: SSIM from near and from afar"),
+    "perceptual": ("perceptual", "{:.4f}", "low is good: as the course's small network sees it"),
+    "lab_L": ("Lab: L", "{:.4f}", "high is good: 1 is each lightness as often"),
+    "lab_a": ("Lab: a", "{:.4f}", "the same from green to red"),
+    "lab_b": ("Lab: b", "{:.4f}", "the same from blue to yellow"),
+    "fcn_pixel_accuracy": ("FCN: pixels", "{:.4f}", "high is good: read as what they should be"),
+    "fcn_class_accuracy": ("FCN: classes", "{:.4f}", "the same, where each class counts alike"),
+    "fcn_class_iou": ("FCN: IoU", "{:.4f}", "the same, where false alarms count too"),
 }
 
 
@@ -911,7 +995,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise UsageError(f"--limit {options.limit} does not work: measure one pair at least.")
     model = _load_model(options.model)
     source, trained_with = _source_of(model, options)
-    from pix2pix_edu.evaluation import evaluate
+    from pix2pix_edu.evaluation import evaluate, split_score
 
     split = getattr(source.load(), options.split)[: options.limit]
     measured = evaluate(model, split)
@@ -919,7 +1003,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     print()
     for name, value in measured.items():
         label, form, meaning = _MEASURES.get(name, (name, "{:.4f}", ""))
-        print(f"  {label:<6} {form.format(value):>9}   {meaning}".rstrip())
+        print(f"  {label:<12} {form.format(value):>9}   {meaning}".rstrip())
+    if "fcn_class_iou" in measured and (real := split_score(split, split.targets)):
+        scores = f"{real.pixel_accuracy:.4f}, {real.class_accuracy:.4f} and {real.class_iou:.4f}"
+        _say(f"FCN of the targets themselves: {scores}. No translation can be expected to score more.")
     if trained_with not in (None, source.seed) and options.data in (None, model.about.get("data")):
         print()
         _say(
@@ -963,6 +1050,61 @@ def _write_json(options: argparse.Namespace, source: _Source, count: int, measur
         file.write("\n")
 
 
+# --- export -----------------------------------------------------------------------------------------------------------
+
+
+def _add_export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="RUN_OR_MODEL", help=_MODELS)
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="PATH", help="where to; a new file, or a folder for saved_model"
+    )
+    parser.add_argument(
+        "--format", default="keras", metavar="NAME", help="keras, saved_model, onnx or litert (default: keras)"
+    )
+    parser.add_argument(
+        "--precision",
+        default="float16",
+        metavar="NAME",
+        help="how weights are stored: float16, in half the space, or float32 (default: float16)",
+    )
+    parser.add_argument(
+        "--statistics",
+        metavar="NAME",
+        help="batch normalisation with those of the picture itself (batch) or of the training (moving); "
+        "(default: what the model was trained for)",
+    )
+    parser.add_argument(
+        "--any-size",
+        action="store_true",
+        help="also take larger pictures: every multiple of the size that the model was trained at",
+    )
+    parser.add_argument(
+        "--dropout", action="store_true", help="keep the model's noise, in a keras file or a saved_model"
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    model = _load_model(options.model)
+    from pix2pix_edu.export import FORMATS, export_generator
+
+    statistics = options.statistics or model.statistics
+    path = export_generator(
+        model, options.out, options.format, options.precision, statistics, options.dropout, options.any_size
+    )
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    channels = model.generator.input_shape[-1]
+    sides = f"multiples of {model.image_size}" if options.any_size else f"{model.image_size}"
+    _say(f"{path}: {FORMATS[options.format].title}, {size / 1e6:,.1f} MB, weights in {options.precision}, "
+         f"{statistics} statistics built in.")  # fmt: skip
+    print("\nTo run it elsewhere, in Python:\n")
+    print(textwrap.indent(FORMATS[options.format].run.format(path=path), "  "))
+    print()
+    _say(f"source: pictures from 0 to 255 as `picture / 127.5 - 1`, float32, of shape (N, H, W, {channels}) with H and "
+         f"W {sides}; target: the same from -1 to 1.")  # fmt: skip
+    return FINE
+
+
 # --- The commands, in the order in which a newcomer needs them --------------------------------------------------------
 
 COMMANDS = (
@@ -991,6 +1133,19 @@ With a name or a path: load the pairs, check them and say what they show.""",
   {PROGRAM} data ~/my_pairs --image-size 256""",
         _add_data_options,
         _data,
+    ),
+    _Command(
+        "estimate",
+        "[--data NAME_OR_PATH | --pairs N] [options]",
+        "Make a few steps, and say how long a training would take.",
+        """\
+Build the model, make a few real training steps, and predict from them. Nothing
+is kept. What is measured is this machine as it is now: close other programs.""",
+        f"""\
+  {PROGRAM} estimate --data emoji --preset small --epochs 30
+  {PROGRAM} estimate --pairs 1096 --preset paper""",
+        _add_estimate_options,
+        _estimate,
     ),
     _Command(
         "train",
@@ -1030,12 +1185,42 @@ kind; those that cannot be read are listed, and the others are translated.""",
         "--model MODEL [options]",
         "Measure a model on pairs that it never saw.",
         """\
-Translate the test pairs and compare with their targets: PSNR, SSIM and L1.
+Translate the test pairs and compare with their targets in every way that fits.
 For a run directory everything but --model is known from the run.""",
         f"""\
   {PROGRAM} evaluate --model runs/emoji-small-001
   {PROGRAM} evaluate --model emoji --data emoji --split val --json val.json""",
         _add_evaluate_options,
         _evaluate,
+    ),
+    _Command(
+        "reproduce",
+        "[NAME] [options]",
+        "Run a claim of the paper again, and compare.",
+        """\
+Train the models of one of the paper's tables, or of a question of our own, from
+several seeds; measure them, and say whether the claim holds. Stopped, it goes
+on where it was. Without a name: list the experiments.""",
+        f"""\
+  {PROGRAM} reproduce
+  {PROGRAM} reproduce table1 --scale quick --seeds 1
+  {PROGRAM} reproduce table1 --rows l1 l1-cgan
+  {PROGRAM} reproduce figure7 --out figure7.json""",
+        _add_reproduce_options,
+        _reproduce,
+    ),
+    _Command(
+        "export",
+        "RUN_OR_MODEL --out PATH [--format NAME] [options]",
+        "Write the generator alone, to run it without this library.",
+        """\
+Write a run's or a model's generator as a Keras file, a SavedModel, an ONNX or a
+LiteRT file, in half precision. It translates there exactly as it does here.""",
+        f"""\
+  {PROGRAM} export runs/emoji-small-001 --out generator.keras
+  {PROGRAM} export emoji --format onnx --out emoji.onnx
+  {PROGRAM} export emoji --format saved_model --any-size --out emoji_model""",
+        _add_export_options,
+        _export,
     ),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +14,10 @@ from typing import IO
 
 import platformdirs
 
-from pix2pix_edu.errors import StorageError
+from pix2pix_edu.errors import StorageError, UsageError
 
 CACHE_VARIABLE = "PIX2PIX_EDU_CACHE"
+DRIVE = Path("/content/drive")  # where Colab shows a Google Drive once it is mounted
 
 
 def _umask() -> int:
@@ -51,6 +54,43 @@ def free_run_folder(name: str) -> Path:
     while (path := Path("runs") / f"{name}-{number:03d}").exists():
         number += 1
     return path
+
+
+def lasting_folder(mount_drive: bool = False) -> Path:
+    """Where training runs survive the session: your Google Drive if it is mounted in Colab, else `runs` right here.
+
+    Prints which of the two it is. Colab throws its own disk away when a session ends; a folder on Drive stays.
+
+    Args:
+        mount_drive: in Colab, ask for access to your Drive if it is not mounted yet. Without it nothing is mounted.
+
+    Raises:
+        UsageError: `mount_drive` where there is no Colab.
+
+    >>> lasting_folder().name
+    Runs are kept in runs, on this machine's disk.
+    'runs'
+    """
+    in_colab = "google.colab" in sys.modules
+    if mount_drive:
+        if not in_colab:
+            raise UsageError(
+                "mount_drive=True works in Google Colab only. Everywhere else runs are kept on the disk: leave it out, "
+                "or pass `train` a run_dir of your own."
+            )
+        importlib.import_module("google.colab.drive").mount(str(DRIVE))
+    mine = DRIVE / "MyDrive"
+    if mine.is_dir():
+        print(f"Runs are kept in {mine / 'pix2pix_edu'}, on your Google Drive: they survive this session.")
+        return mine / "pix2pix_edu"
+    if in_colab:
+        print(
+            "Runs are kept in runs, on a disk that Colab deletes when the session ends. To keep them: "
+            "lasting_folder(mount_drive=True)."
+        )
+    else:
+        print("Runs are kept in runs, on this machine's disk.")
+    return Path("runs")
 
 
 def shipped(*parts: str) -> Path:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,11 @@ from PIL import Image, ImageDraw
 
 import pix2pix_edu as p2p
 from pix2pix_edu.cli import build_parsers, main
+from pix2pix_edu.evaluation import real_score
+from pix2pix_edu.experiments import EXPERIMENTS, ROWS, SCALES
 from pix2pix_edu.presets import PRESETS
 
-COMMANDS = ["doctor", "data", "train", "translate", "evaluate"]
+COMMANDS = ["doctor", "data", "estimate", "train", "translate", "evaluate", "reproduce", "export"]
 SIZE = 32
 
 
@@ -270,6 +273,31 @@ def test_data_draws_a_sheet_of_the_pairs_that_were_asked_for(run, pairs_folder, 
 
 
 # --- train ------------------------------------------------------------------------------------------------------------
+
+
+def test_estimate_measures_on_the_pairs_and_leaves_nothing_behind(run, pairs_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = ["--preset", "tiny", "--filters", 2, "--batch-size", 4, "--steps", 2, "--image-size", SIZE]
+    code, out, _ = run("estimate", "--data", pairs_folder, "--epochs", 3, *tiny)
+    assert code == 0 and "one step" in out and f"{SIZE} px, 2 filters, batch 4" in out
+    assert re.search(r"^16 pairs, 3 epochs: 12 steps, about ", out, flags=re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+    code, out, _ = run("estimate", "--pairs", 1096, *tiny)
+    assert code == 0 and "1,096 pairs, 2 epochs: 548 steps" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--pairs", 10, "--data", "emoji"), "not allowed with"),
+        (("--pairs", 10, "--preset", "tiny", "--steps", 0), "--steps 0"),
+        (("--pairs", 0, "--preset", "tiny"), "pairs=0"),
+        (("--pairs", 10, "--preset", "tiny", "--set", "norms=batch"), "norm"),
+    ],
+)
+def test_estimate_explains_what_cannot_be(run, arguments, words):
+    code, _, err = run("estimate", *arguments)
+    assert code == 2 and words in one_line(err)
 
 
 def test_train_says_what_it_does_and_what_to_do_next(trained):
@@ -562,9 +590,25 @@ def test_evaluate_measures_a_run_on_its_own_test_pairs(run, run_dir, pairs_folde
     facts = json.loads((tmp_path / "test.json").read_text())
     assert facts["measures"] == pytest.approx(wanted)
     assert (facts["split"], facts["pairs"], facts["image_size"], facts["direction"]) == ("test", 2, SIZE, "AtoB")
-    assert f"PSNR   {wanted['psnr']:6.2f} dB   high is good" in out
-    assert f"SSIM   {wanted['ssim']:9.4f}   high is good" in out
-    assert f"L1     {wanted['l1']:9.4f}   low is good" in out
+    assert f"PSNR         {wanted['psnr']:6.2f} dB   high is good" in out
+    assert f"SSIM         {wanted['ssim']:9.4f}   high is good" in out
+    assert f"L1           {wanted['l1']:9.4f}   low is good" in out
+    assert f"perceptual   {wanted['perceptual']:9.4f}   low is good" in out
+    assert f"Lab: b       {wanted['lab_b']:9.4f}   " in out
+    assert "FCN" not in out  # these pairs have no label maps
+
+
+def test_evaluate_says_what_real_house_fronts_score(run, tmp_path):
+    model = p2p.Pix2Pix(p2p.generator_model(64, 2, seed=0), p2p.discriminator_model(64, 2))
+    path = p2p.save_generator(model, tmp_path / "houses.p2p")
+    options = ["--data", "facades", "--option", "train=1", "--option", "val=1", "--option", "test=3"]
+    code, out, _ = run("evaluate", "--model", path, *options)
+    assert code == 0
+    test = p2p.load_pairs("facades", 64, train=1, val=1, test=3).test
+    assert f"FCN: IoU     {p2p.evaluate(p2p.load_model(path), test)['fcn_class_iou']:9.4f}   " in out
+    real = real_score(test)
+    expected = f"{real.pixel_accuracy:.4f}, {real.class_accuracy:.4f} and {real.class_iou:.4f}"
+    assert f"FCN of the targets themselves: {expected}." in one_line(out)
 
 
 def test_evaluate_measures_other_splits_and_fewer_pairs(run, run_dir):
@@ -586,3 +630,29 @@ def test_evaluate_needs_to_know_the_pairs_of_a_model_that_does_not_tell(run, tmp
     code, out, _ = run("evaluate", "--model", model, "--data", pairs_folder, "--option", "resize=fit")
     assert code == 0
     assert f"on 2 test pairs of {pairs_folder} at 32 px" in one_line(out)
+
+
+# --- reproduce --------------------------------------------------------------------------------------------------------
+
+
+def test_reproduce_lists_its_experiments_and_their_rows(run):
+    code, out, _ = run("reproduce")
+    assert code == 0
+    for plan in EXPERIMENTS.values():
+        assert re.search(rf"^{plan.name} +{re.escape(plan.title)}", out, flags=re.MULTILINE)
+        assert all(f"{key} ({ROWS[key].name})" in one_line(out) for key in plan.rows)
+
+
+def test_reproduce_prints_the_table_and_writes_it(run, tmp_path, monkeypatch):
+    toy = {"name": "facades", "image_size": 64, "train": 4, "val": 2, "test": 3}
+    small = {"preset": "small", "filters": 2, "batch_size": 4, "save_every": 1}
+    monkeypatch.setitem(SCALES, "quick", replace(SCALES["quick"], data=toy, settings=small, epochs=1))
+    options = ["--rows", "l1", "--seeds", "1", "--scale", "quick", "--runs", tmp_path / "runs"]
+    code, out, _ = run("reproduce", "table1", *options, "--out", tmp_path / "table1.json")
+    assert code == 0 and "which losses (Table 1), 1 seed\n" in out
+    assert json.loads((tmp_path / "table1.json").read_text())["values"].keys() == {"l1"}
+
+
+def test_reproduce_names_the_nearest_experiment(run):
+    code, _, err = run("reproduce", "tabel1")
+    assert code == 2 and "table1" in err

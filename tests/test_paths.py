@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
-from pix2pix_edu.errors import StorageError
-from pix2pix_edu.paths import CACHE_VARIABLE, atomic_file, cache_dir, explain_os_error, shipped
+from pix2pix_edu import paths
+from pix2pix_edu.errors import StorageError, UsageError
+from pix2pix_edu.paths import CACHE_VARIABLE, atomic_file, cache_dir, explain_os_error, lasting_folder, shipped
 
 
 def test_the_cache_can_be_moved(monkeypatch, tmp_path):
@@ -18,6 +20,46 @@ def test_the_cache_can_be_moved(monkeypatch, tmp_path):
     assert cache_dir("emoji") == tmp_path / "emoji"
     monkeypatch.delenv(CACHE_VARIABLE)
     assert "pix2pix_edu" in str(cache_dir()) and tmp_path not in cache_dir().parents
+
+
+def pretend_colab(monkeypatch, tmp_path):
+    """A `google.colab` whose Drive can be mounted, and which remembers where that was asked for."""
+    drive = types.ModuleType("google.colab.drive")
+    drive.asked = []
+
+    def mount(place):
+        drive.asked.append(place)
+        (tmp_path / "drive" / "MyDrive").mkdir(parents=True)
+
+    drive.mount = mount
+    monkeypatch.setattr(paths, "DRIVE", tmp_path / "drive")
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setitem(sys.modules, "google.colab.drive", drive)
+    return drive
+
+
+def test_outside_of_colab_runs_stay_on_the_disk_and_nothing_can_be_mounted(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(paths, "DRIVE", tmp_path / "drive")
+    assert lasting_folder() == Path("runs")
+    assert "this machine's disk" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="Google Colab only"):
+        lasting_folder(mount_drive=True)
+
+
+def test_in_colab_drive_is_mounted_only_if_asked_for(monkeypatch, tmp_path, capsys):
+    drive = pretend_colab(monkeypatch, tmp_path)
+    assert lasting_folder() == Path("runs") and drive.asked == []
+    assert "mount_drive=True" in capsys.readouterr().out
+    folder = lasting_folder(mount_drive=True)
+    assert drive.asked == [str(tmp_path / "drive")] and folder == tmp_path / "drive" / "MyDrive" / "pix2pix_edu"
+    assert "survive this session" in capsys.readouterr().out
+
+
+def test_a_drive_that_is_mounted_already_is_used(monkeypatch, tmp_path, capsys):
+    drive = pretend_colab(monkeypatch, tmp_path)
+    (tmp_path / "drive" / "MyDrive").mkdir(parents=True)
+    assert lasting_folder().parent == tmp_path / "drive" / "MyDrive" and drive.asked == []
+    assert str(lasting_folder()) in capsys.readouterr().out
 
 
 def test_shipped_files_are_found():

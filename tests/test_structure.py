@@ -27,9 +27,9 @@ LAYERS = [
     {"steps", "pix2pix"},
     {"checkpoints", "translation"},
     {"segmenter"},
-    {"evaluation", "sheets", "gallery", "study"},
+    {"evaluation", "sheets", "gallery", "insight", "study"},
     {"training", "gan", "cgan"},
-    {"cost"},
+    {"cost", "scaling", "export", "experiments"},
     {"figures", "widgets"},
     {"exercises", "doctor"},
     {"cli", "__main__"},
@@ -47,10 +47,14 @@ TESTED_ELSEWHERE = {
     "steps.tensorflow": ("test_pix2pix.py", "the step is compared with one written by hand"),
     "steps.jax": ("test_backends.py", "a backend needs a process of its own; there it is compared with TensorFlow"),
     "steps.torch": ("test_backends.py", "a backend needs a process of its own; there it is compared with TensorFlow"),
+    "steps.resident": ("test_pix2pix.py", "pairs on the device are a way to feed that model"),
     "sizes": ("test_unet.py", "one check, which both networks make"),
     **{
-        f"evaluation.{part}": ("test_evaluation.py", "one test file for all measures: they are compared with each other")
-        for part in ("answers", "checks", "fcn", "likeness", "report")
+        f"evaluation.{part}": (
+            "test_evaluation.py",
+            "one test file for all measures: they are compared with each other",
+        )
+        for part in ("answers", "checks", "colour", "fcn", "likeness", "perceptual", "report")
     },
     "pairs": ("pairs/test_load_pairs.py", "the test file has the name of the function that users call"),
     "pairs.core": ("pairs/test_load_pairs.py", "what Pairs and Split promise is checked on real pairs"),

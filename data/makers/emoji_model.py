@@ -41,6 +41,7 @@ def main() -> None:
         pairs,
         epochs=options.epochs,
         preset="small",
+        precision="float32",
         seed=options.seed,
         run_dir=options.run_dir,
         resume=RunFolder(options.run_dir).exists(),

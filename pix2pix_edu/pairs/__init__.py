@@ -77,6 +77,8 @@ REGISTRY: dict[str, Dataset] = {
     for dataset in [
         Dataset("emoji", "line drawing to coloured drawing: 1,478 OpenMoji", "emoji:load_emoji"),
         Dataset("facades", "label map to house front, drawn by a program: as many as you like", "facades:load_facades"),
+        Dataset("glyphs", "one typeface to another: some 2,150 letters and signs", "glyphs:load_glyphs"),
+        Dataset("photos", "colourise, inpaint or edges (task=...): few photos, or yours", "photos:load_photos"),
         Dataset("folder", "your own pictures: A|B side by side, or two folders (path=...)", "archives:load_path"),
         _archive("facades-cmp", "label map to photo of a house front: 606 pairs, 29 MB to download"),
         _archive("maps", "aerial photo to map: 2,194 pairs, 239 MB to download"),
@@ -102,7 +104,8 @@ def load_pairs(
         image_size: height and width in pixels: 32, 64, 128, 256 or 512.
         direction: "AtoB" or "BtoA"; left out, the one that the paper trained.
         seed: chooses the split into train, val and test. The same seed gives the same split at every size.
-        options: further ones of the data set: see `load_facades`, `load_folder` and `load_archive`.
+        options: further ones of the data set: see `load_facades`, `load_glyphs`, `load_photos`, `load_folder` and
+            `load_archive`.
 
     Returns:
         Pairs: `.train`, `.val` and `.test` hold `sources` and `targets` as uint8 (N, image_size, image_size, C).
