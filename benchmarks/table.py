@@ -16,17 +16,42 @@ def table(results: Path) -> str:
     moved = json.loads((results / "widgets.json").read_text())["widgets"]
     slowest = max(moved, key=lambda name: moved[name]["median"])
     machine = training["machine"]
-    lines = [f"| {training['what'].split(';')[0]} | images/s | against the plain loop |", "|---|---|---|"]
-    for name, speed in training["images_per_second"].items():
-        lines.append(f"| {name} | {speed} | {training['ratio_to_plain_loop'][name]:.2f} |")
+    lines = []
+    for task in training["tasks"]:
+        lines += [
+            f"| {task['what']} | images/s | against the faster loop | share of the float32 peak |",
+            "|---|---|---|---|",
+        ]
+        for name, speed in task["images_per_second"].items():
+            ratio, share = task["ratio_to_the_faster_loop"][name], task["share_of_fp32_peak"][name]
+            lines.append(f"| {name} | {speed:.4g} | {ratio:.2f} | {share:.0%} |")
+        lines.append("")
     lines += [
-        "",
         f"Measured on {machine['cores']} cores ({machine['processor']}), Keras {machine['keras']}, TensorFlow "
-        f"{machine['tensorflow']}, no GPU, {machine['date']}, `{machine['command']}`. "
+        f"{machine['tensorflow']}, PyTorch {machine.get('torch', 'not installed')}, no GPU, {machine['date']}, "
+        f"`{machine['command']}`. "
         f"`import pix2pix_edu` takes {importing['seconds']:.2f} s and loads nothing heavy. The slowest of {len(moved)} "
         f"widgets, {slowest}, answers a control in {moved[slowest]['median']:.0f} ms (median over its controls).",
+        "",
+        *gpu_rows(results / "gpu_training.json"),
     ]
     return "\n".join(lines)
+
+
+def gpu_rows(path: Path) -> list[str]:
+    """The same for a GPU, or the plain word that nothing was measured yet."""
+    if not path.is_file():
+        return ["On a GPU: not measured yet; no machine had one. `python -m benchmarks.gpu_training` measures it."]
+    record = json.loads(path.read_text())
+    machine, lines = record["machine"], []
+    for task in record["tasks"]:
+        lines += [f"| {task['what']} | steps/s | images/s | against eager PyTorch |", "|---|---|---|---|"]
+        for name, rate in task["steps_per_second"].items():
+            ratio = task["ratio_to_pytorch"].get(name, "")
+            lines.append(f"| {name} | {rate:.4g} | {task['images_per_second'][name]:.4g} | {ratio} |")
+        lines.append("")
+    where = f"Measured on {', '.join(record['device'])} with Keras' {record['backend']} backend"
+    return [*lines, f"{where}, {machine['date']}, `{machine['command']}`."]
 
 
 def main() -> None:

@@ -25,10 +25,10 @@ STOPS = 6  # values that a slider is moved to
 
 def builders() -> dict[str, Callable[[], Any]]:
     """How each widget is made in its lesson."""
-    emoji = p2p.load_pairs("emoji", image_size=64)
+    emoji, model = p2p.load_pairs("emoji", image_size=64), p2p.load_example_model()
     return {
         "PairBrowser": lambda: widgets.PairBrowser(emoji),
-        "TranslationBrowser": lambda: widgets.TranslationBrowser(p2p.load_example_model(), emoji.test),
+        "TranslationBrowser": lambda: widgets.TranslationBrowser(model, emoji.test),
         "DigitPainter": widgets.DigitPainter,
         "UnetExplorer": widgets.UnetExplorer,
         "PatchFinder": widgets.PatchFinder,
@@ -37,6 +37,12 @@ def builders() -> dict[str, Callable[[], Any]]:
         "AmbiguityExplorer": lambda: widgets.AmbiguityExplorer(emoji.variants or []),
         "CurveReader": widgets.CurveReader,
         "GradientFlow": widgets.GradientFlow,
+        "CostExplorer": lambda: widgets.CostExplorer(p2p.estimate_cost(emoji, preset="small", steps=4)),
+        "MetricExplorer": widgets.MetricExplorer,
+        "LimitsBench": lambda: widgets.LimitsBench(model, emoji.test, emoji.train.sources),
+        "WhyThisPixel": lambda: widgets.WhyThisPixel(model, emoji.test),
+        "BottleneckDial": lambda: widgets.BottleneckDial(model, emoji.test),
+        "ScalingExplorer": widgets.ScalingExplorer,
     }
 
 

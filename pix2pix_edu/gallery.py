@@ -1,4 +1,4 @@
-"""Pictures of models that take too long to train while you wait: they ship in data/gallery (lessons 05, 06 and 12).
+"""Pictures of models that take too long to train while you wait: they ship in data/gallery (lessons 05, 06, 12 and 13).
 
 A gallery is one experiment: many models that differ in one thing, what each of them drew for the same unseen pairs, and
 the record of how they were made and what they scored.
@@ -20,7 +20,7 @@ from pix2pix_edu.pairs import Split, load_pairs
 from pix2pix_edu.pairs.core import Pairs, Variants
 from pix2pix_edu.paths import shipped
 
-GALLERIES = ("losses", "patchgan")
+GALLERIES = ("losses", "patchgan", "limits")
 PAPER_WHITE = 245  # a pixel whose darkest channel is above this is blank paper
 
 
@@ -29,7 +29,7 @@ class Gallery:
     """What `load_gallery` returns.
 
     Attributes:
-        name: "losses" or "patchgan".
+        name: "losses", "patchgan" or "limits".
         about: how it was made: what, command, seed, machine, date, versions, settings.
         rows: one dictionary for each model: its name, what is special about it, and what it scored on the test split.
         folder: where its files are.
@@ -129,8 +129,8 @@ def load_gallery(name: str) -> Gallery:
     """Load one of the galleries that ship with the course.
 
     Args:
-        name: "losses" (emoji at 32 px, one model for each loss) or "patchgan" (house fronts at 128 px, one model for
-            each receptive field).
+        name: "losses" (emoji at 32 px, one model for each loss), "patchgan" (house fronts at 128 px, one model for each
+            receptive field) or "limits" (emoji at 32 px, one model for each way in which pairs fail to fit).
 
     Raises:
         UsageError: no such gallery.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pix2pix_edu.exercises.compare import same
-from pix2pix_edu.exercises.engine import Function, exercise
+from pix2pix_edu.exercises.compare import Wrong, describe, number, same
+from pix2pix_edu.exercises.engine import Function, Value, exercise
 from pix2pix_edu.exercises.quiz import Question, Quiz, right, wrong
 
 
@@ -118,6 +118,99 @@ def _recorded_history(rng: np.random.Generator, epochs: int = 12) -> dict[str, l
     return {"epoch": list(range(1, epochs + 1)), "l1": losses.tolist(), **history}
 
 
+@exercise(
+    hints=[
+        "Which bfloat16 numbers lie next to 1? There are 7 bits behind the point, so the next one is 1 + 1/128.",
+        "1.001 lies between 1 and 1.0078. Which of the two is nearer? And from where does the second addition start?",
+    ],
+    solution="after = 1.0    # each sum is rounded back to 1",
+    why="The next number after 1 is 1.0078, so 1.001 is rounded to 1, a thousand times over. This is why weights stay "
+    "in float32 and only the arithmetic between them is done in half precision.",
+)
+def q3(after: Value) -> None:
+    """Set `after` to what a bfloat16 weight of 1 has become after 1,000 additions of 0.001.
+
+    After each addition the sum is rounded to the nearest bfloat16 number.
+    """
+    value = number(after, "your prediction")
+    if value == 1:
+        return
+    causes = {
+        2.0: "That is what float32 gives, nearly. In bfloat16 each sum is rounded before the next addition.",
+        1.001: "That is not a bfloat16 number: near 1 they lie 1/128 = 0.0078 apart.",
+        1.0078125: "That is the next number after 1. But 1.001 is nearer to 1 than to it, so the sum falls back.",
+        0.0: "The weight does not vanish: what is lost is the small number, not the large one.",
+        0.001: "The weight does not vanish: what is lost is the small number, not the large one.",
+    }
+    near = [cause for wrong, cause in causes.items() if abs(value - wrong) < 5e-4]
+    cause = near[0] if near else "What is the bfloat16 number nearest to 1 + 0.001? Begin with one single addition."
+    raise Wrong("your prediction", received=describe(value), cause=cause)
+
+
+@exercise(
+    hints=[
+        "Go through the layers once, and add up two things: the parameters, and `size * size * channels`, which is how "
+        "many numbers the layer hands on for one picture.",
+        "Each parameter is kept four times: the weight, its gradient, and two averages of Adam. Each handed-on number "
+        "is kept once for each picture of the batch.",
+        "`return 4 * (4 * parameters + batch_size * activations)`: the first 4 is bytes per number.",
+    ],
+    solution="""
+        def training_bytes(layers, batch_size):
+            parameters, activations = 0, 0
+            for size, channels, count in layers:
+                parameters += count
+                activations += size * size * channels
+            kept_for_weights = 4 * parameters
+            kept_for_the_way_back = batch_size * activations
+            return 4 * (kept_for_weights + kept_for_the_way_back)
+    """,
+    why="Two parts that behave differently: the first grows with the filters and knows no batch, the second grows with "
+    "the batch and with the area of the pictures. Which one fills your memory decides what helps.",
+)
+def q4(training_bytes: Function, rng: np.random.Generator) -> None:
+    """Write `training_bytes(layers, batch_size)`: how many bytes it takes to train a network, in float32.
+
+    Each of the `layers` is a tuple (size, channels, parameters): it hands on `size` x `size` x `channels` numbers for a
+    picture, and has so many parameters. Kept are the weights, their gradients, two averages of Adam for each, and what
+    every layer hands on, for the whole batch. A number takes 4 bytes.
+    """
+    for batch_size in (3, 7, 20):
+        layers = [(int(size), *(int(x) for x in rng.integers(3, 90, 2) * (1, 37))) for size in (32, 16, 8, 4)]
+        count = sum(layer[2] for layer in layers)
+        numbers = sum(size**2 * channels for size, channels, _ in layers)
+        many = batch_size * numbers
+        same(
+            training_bytes(list(layers), batch_size),
+            4 * (4 * count + many),
+            f"{len(layers)} layers, batch size {batch_size}",
+            tolerance=1e-9,
+            suspects={
+                "That is how many numbers there are. Each takes 4 bytes.": 4 * count + many,
+                "Adam's averages are missing: two more numbers for each parameter.": 4 * (2 * count + many),
+                "One of four is missing: weight, gradient, and two averages of Adam.": 4 * (3 * count + many),
+                "Gradients and Adam's averages are missing: three more numbers for each parameter.": 4 * (count + many),
+                "The activations are those of one picture. Multiply them by the batch size.": 4 * (4 * count + numbers),
+                "Weights are not copied for each picture: only the activations grow with the batch.": 4
+                * batch_size
+                * (4 * count + numbers),
+                "A layer hands on size x size x channels numbers: the size is to be squared.": 4
+                * (4 * count + batch_size * sum(size * channels for size, channels, _ in layers)),
+                "The channels are missing: a layer hands on size x size x channels numbers.": 4
+                * (4 * count + batch_size * sum(size**2 for size, _, _ in layers)),
+                "Activations are kept once, not four times: they have no gradient that is stored, and no averages.": 16
+                * (count + many),
+                "The activations are missing, and they are what grows with the batch.": 16 * count,
+                "That is what the activations take. Weights, gradients and averages come on top.": 4 * many,
+                "These are bits: a float32 number takes 4 bytes.": 32 * (4 * count + many),
+                "8 bytes are a float64 number. Networks compute with float32: 4 bytes.": 8 * (4 * count + many),
+                "That counts the last layer only. Add up all of them.": 4
+                * (4 * layers[-1][2] + batch_size * layers[-1][0] ** 2 * layers[-1][1]),
+            },
+            otherwise="Bytes = 4 * (4 * all parameters + batch size * all numbers that layers hand on).",
+        )
+
+
 quiz = Quiz(
     "Lesson 08",
     [
@@ -162,6 +255,25 @@ quiz = Quiz(
             right(
                 "Both networks, both optimizers, the epoch, and everything random.",
                 "Weights, moving averages, Adam's state, dropout seeds, and an order that follows from seed and epoch.",
+            ),
+        ),
+        Question(
+            "At 256 px and batch size 1 the memory does not suffice for the paper's networks. What helps most?",
+            wrong(
+                "A smaller batch size.",
+                "There is none below 1. And the activations of one picture take about an eighth of the weights' part.",
+            ),
+            wrong(
+                "bfloat16 for the layers' arithmetic.",
+                "It halves the activations. Weights, gradients and Adam's averages stay in float32, and they are more.",
+            ),
+            right(
+                "Half the filters.",
+                "A quarter of the weights, and with them of the gradients and of Adam's averages, which fill it here.",
+            ),
+            wrong(
+                "Fewer epochs.",
+                "They cost time. No epoch keeps anything in memory for the next.",
             ),
         ),
         Question(

@@ -11,22 +11,29 @@ from typing import Any
 # name that users see -> module that defines it
 _EXPORTS = {
     "AmbiguityExplorer": "ambiguity_explorer",
+    "BottleneckDial": "bottleneck_dial",
+    "CostExplorer": "cost_explorer",
     "CurveReader": "curve_reader",
     "DigitPainter": "digit_painter",
     "Explorer": "base",
     "GanPlayground": "gan_playground",
     "GradientFlow": "gradient_flow",
     "Job": "job",
+    "LimitsBench": "limits_bench",
     "LiveTraining": "run_browser",
     "LossExplorer": "loss_explorer",
+    "MetricExplorer": "metric_explorer",
     "PairBrowser": "pair_browser",
     "PatchFinder": "patch_finder",
     "PatchMapHistory": "patch_finder",
+    "RealOrFakeStudy": "real_or_fake_study",
     "RunBrowser": "run_browser",
+    "ScalingExplorer": "scaling_explorer",
     "SkipCutter": "skip_cutter",
     "TrainItYourself": "train_it_yourself",
     "TranslationBrowser": "translation_browser",
     "UnetExplorer": "unet_explorer",
+    "WhyThisPixel": "why_this_pixel",
 }
 
 __all__ = list(_EXPORTS)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pix2pix_edu.exercises.lesson_08 import HIGHER_IS_BETTER, q1, q2
+from pix2pix_edu.exercises.lesson_08 import HIGHER_IS_BETTER, q1, q2, q3, q4
 
 
 def rejected(exercise, answer):
@@ -83,4 +83,83 @@ def test_plain_python_is_accepted(seed):
 )
 def test_wrong_epochs_are_rejected_with_the_reason(answer, words, seed):
     feedback = q2.grade(answer, seed=seed)
+    assert feedback.kind == "incorrect" and words in feedback.details["likely cause"]
+
+
+# --- A weight in bfloat16 ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [1, 1.0, np.float32(1), np.ones(())])
+def test_the_weight_that_does_not_move_is_accepted(answer):
+    assert q3.grade(answer).kind == "correct"
+
+
+def test_bfloat16_really_behaves_so():
+    import ml_dtypes
+
+    weight = ml_dtypes.bfloat16(1)
+    for _ in range(1000):
+        weight = ml_dtypes.bfloat16(float(weight) + 0.001)
+    assert q3.grade(float(weight)).kind == "correct"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (2.0, "what float32 gives"),
+        (1.001, "1/128"),
+        (1 + 1 / 128, "falls back"),
+        (0, "does not vanish"),
+        (1.5, "one single addition"),
+        (float("nan"), ""),
+    ],
+)
+def test_other_weights_are_rejected_with_the_reason(answer, words):
+    assert words in rejected(q3, answer)
+
+
+# --- What training keeps in memory ------------------------------------------------------------------------------------
+
+
+def in_one_line(layers, batch_size):
+    return sum(16 * parameters + 4 * batch_size * channels * size**2 for size, channels, parameters in layers)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_line_of_memory_is_accepted(seed):
+    assert q4.grade(in_one_line, seed=seed).kind == "correct"
+
+
+def memory(copies=4, bytes_each=4, per_picture=True, square=2, use_channels=True, everything_times_batch=False):
+    def answer(layers, batch_size):
+        parameters = copies * sum(count for _, _, count in layers)
+        numbers = sum(size**square * (channels if use_channels else 1) for size, channels, _ in layers)
+        if everything_times_batch:
+            return bytes_each * batch_size * (parameters + numbers)
+        return bytes_each * (parameters + (batch_size if per_picture else 1) * numbers)
+
+    return answer
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (memory(bytes_each=1), "Each takes 4 bytes"),
+        (memory(copies=2), "averages are missing"),
+        (memory(copies=3), "One of four"),
+        (memory(copies=1), "three more numbers"),
+        (memory(per_picture=False), "Multiply them by the batch size"),
+        (memory(everything_times_batch=True), "not copied for each picture"),
+        (memory(square=1), "squared"),
+        (memory(use_channels=False), "channels are missing"),
+        (memory(bytes_each=8), "float64"),
+        (lambda layers, batch_size: 16 * sum(count for _, _, count in layers), "activations are missing"),
+        (lambda layers, batch_size: 4 * batch_size * sum(s * s * c for s, c, _ in layers), "come on top"),
+        (lambda layers, batch_size: memory()(layers[-1:], batch_size), "last layer only"),
+        (lambda layers, batch_size: 10**9, "Bytes = "),
+    ],
+)
+def test_wrong_memory_is_rejected_with_the_reason(answer, words, seed):
+    feedback = q4.grade(answer, seed=seed)
     assert feedback.kind == "incorrect" and words in feedback.details["likely cause"]

@@ -1,0 +1,71 @@
+"""The benchmarks run, and what they write is what they say; how fast anything is, no test asks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cpu_training
+from benchmarks.contestants import Task, has_torch, torch_patchgan, torch_unet
+from benchmarks.table import gpu_rows
+from pix2pix_edu.cost import step_work
+from pix2pix_edu.unet import count_parameters
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def race():
+    return cpu_training.race(Task(64, 4, 2, steps=2), rounds=1)
+
+
+def test_the_race_measures_everyone_and_compares_with_the_faster_loop(race):
+    speed, ratio = race["images_per_second"], race["ratio_to_the_faster_loop"]
+    assert {cpu_training.PLAIN, "pix2pix_edu, float32, alternating (default)"} <= speed.keys() == ratio.keys()
+    assert (cpu_training.TORCH in speed) == has_torch()
+    assert max(ratio[name] for name in (cpu_training.PLAIN, cpu_training.TORCH) if name in ratio) == 1
+    assert min(speed.values()) > 0
+
+
+def test_the_share_of_the_peak_is_counted_operations_over_measured_ones(race):
+    work = step_work(image_size=64, filters=4, batch_size=2)
+    assert race["operations_per_image"] == work.operations // 2
+    name = cpu_training.PLAIN
+    expected = race["images_per_second"][name] * work.operations / 2 / (race["measured_fp32_peak"] * 1e9)
+    assert race["share_of_fp32_peak"][name] == pytest.approx(expected, abs=2e-3)
+    assert 0 < race["share_of_fp32_peak"][name] < 1
+
+
+def test_the_gpu_benchmark_runs_at_toy_size_and_refuses_to_measure_without_a_gpu(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.gpu_training", "--rounds", "1", "--out", str(tmp_path)]
+    done = subprocess.run([*command, "--tiny"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    record = json.loads((tmp_path / "gpu_training_tiny.json").read_text())
+    assert [task["what"] for task in record["tasks"]] == ["32 px, 4 filters, batch 1", "32 px, 4 filters, batch 2"]
+    for task in record["tasks"]:
+        assert len(task["steps_per_second"]) == 3 + has_torch() and min(task["steps_per_second"].values()) > 0
+        assert set(task["least_milliseconds_per_step"]) == {"operations_float32", "operations_bfloat16", "bytes"}
+    if "none" in record["device"][0]:
+        refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert refused.returncode != 0 and "There is no GPU" in refused.stderr
+
+
+def test_the_table_says_not_measured_until_there_is_a_result_and_then_shows_it(tmp_path):
+    path = tmp_path / "gpu_training.json"
+    assert "not measured yet" in gpu_rows(path)[0]
+    task = {"what": "256 px", "steps_per_second": {"a": 10.0, "b": 20.0}, "images_per_second": {"a": 10.0, "b": 20.0}}
+    machine = {"date": "2030-01-01", "command": "python -m x"}
+    record = {"device": ["gpu:0"], "backend": "jax", "machine": machine}
+    path.write_text(json.dumps({**record, "tasks": [{**task, "ratio_to_pytorch": {"a": 1.0, "b": 2.0}}]}))
+    assert "| b | 20 | 20 | 2.0 |" in gpu_rows(path)
+
+
+@pytest.mark.skipif(not has_torch(), reason="torch is not installed")
+def test_the_pytorch_loop_trains_the_same_networks():
+    assert sum(p.numel() for p in torch_unet(64, 8).parameters()) == count_parameters(64, 8).total
+    d = step_work(image_size=64, filters=8).discriminator_parameters
+    assert sum(p.numel() for p in torch_patchgan(8).parameters()) == d
