@@ -1198,9 +1198,8 @@ For a run directory everything but --model is known from the run.""",
         "[NAME] [options]",
         "Run a claim of the paper again, and compare.",
         """\
-Train the models of one of the paper's tables, or of a question of our own, from
-several seeds; measure them, and say whether the claim holds. Stopped, it goes
-on where it was. Without a name: list the experiments.""",
+Train the models of one of the paper's tables from several seeds, and judge its
+claims. Stopped, it goes on where it was. Without a name: list the tables.""",
         f"""\
   {PROGRAM} reproduce
   {PROGRAM} reproduce table1 --scale quick --seeds 1

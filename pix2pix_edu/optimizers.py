@@ -22,8 +22,9 @@ def new_optimizer(learning_rate: float = LEARNING_RATE, beta_1: float = BETA_1) 
 def for_precision(optimizer: keras.optimizers.Optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
     """The optimizer as it is, or, for a network that computes in float16, wrapped so that it scales the loss.
 
-    >>> for_precision(new_optimizer(), keras.Sequential([keras.layers.Dense(2, dtype="mixed_float16")])).name
-    'loss_scale_optimizer'
+    >>> network = keras.Sequential([keras.layers.Dense(2, dtype="mixed_float16")])
+    >>> type(for_precision(new_optimizer(), network)).__name__
+    'LossScaleOptimizer'
     """
     if not needs_loss_scaling(network) or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return optimizer
