@@ -22,7 +22,7 @@ def policy_of(precision: str) -> str:
     """Keras' dtype policy for "float32", "bfloat16" or "float16"; "auto" is what `best_precision` says.
 
     Raises:
-        UsageError: an unknown precision.
+        UsageError: an unknown precision, or half precision where the backend cannot train in it.
 
     >>> policy_of("bfloat16")
     'mixed_bfloat16'
@@ -31,6 +31,11 @@ def policy_of(precision: str) -> str:
         precision = best_precision()
     if precision not in POLICIES:
         raise UsageError(f"precision={precision!r} is not known. {nearest(str(precision), [*POLICIES, 'auto'])}")
+    if precision != "float32" and keras.config.backend() == "torch" and not gpu_names():
+        raise UsageError(
+            f"precision={precision!r} does not work with PyTorch on a processor: its convolutions refuse to compute "
+            "the gradient of the weights in 16 bits. Take precision='float32', or set KERAS_BACKEND=tensorflow."
+        )
     return POLICIES[precision]
 
 

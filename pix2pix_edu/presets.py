@@ -100,6 +100,10 @@ def gpu_names() -> list[str]:
 
 
 def _devices(keras, kind: str) -> list[str]:
+    if keras.config.backend() == "torch":  # Keras cannot list PyTorch's devices
+        import torch
+
+        return [f"gpu:{number}" for number in range(torch.cuda.device_count())] if kind == "gpu" else []
     try:
         return list(keras.distribution.list_devices(kind))
     except (RuntimeError, ValueError):  # a backend that knows no such kind of device says so by raising

@@ -128,6 +128,13 @@ def test_steps_grouped_on_the_device_are_the_same_steps(backend, tmp_path):
     np.testing.assert_allclose(losses[1], losses[0], rtol=2e-3)
 
 
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow"), *OTHERS])
+def test_each_backend_can_say_which_gpus_there_are(backend):
+    code = "import pix2pix_edu.presets as p; names = p.gpu_names(); print(type(names).__name__, p.choose_preset().name)"
+    found = run_on(backend, code)
+    assert found.split()[0] == "list" and found.split()[1] in ("small", "paper", "tiny")
+
+
 def test_an_unknown_backend_is_explained():
     code = "import keras; keras.config.backend = lambda: 'numpy'; import pix2pix_edu as p2p; p2p.Pix2Pix"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -138,6 +138,14 @@ def test_unknown_precision_is_refused_with_the_nearest_name():
         policy_of("int8")
 
 
+def test_pytorch_without_a_gpu_is_told_to_stay_in_float32(monkeypatch):
+    monkeypatch.setattr(module, "gpu_names", list)
+    monkeypatch.setattr(module.keras.config, "backend", lambda: "torch")
+    assert policy_of("float32") == policy_of("auto") == "float32"
+    with pytest.raises(UsageError, match="KERAS_BACKEND=tensorflow"):
+        policy_of("bfloat16")
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [("flags : fma avx512_bf16", "bfloat16"), ("flags : amx_bf16", "bfloat16"), ("flags : avx2 fma", "float32")],
