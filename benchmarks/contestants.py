@@ -7,6 +7,8 @@ same networks on the same pairs with the paper's jitter.
 from __future__ import annotations
 
 import importlib.util
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,7 @@ import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.fused import FusedBatchNormalization
 from pix2pix_edu.pairs.jitter import jitter_size
-from pix2pix_edu.training import TrainingBatches
+from pix2pix_edu.training import TrainingBatches, feed
 from pix2pix_edu.translation import to_float
 from pix2pix_edu.unet import encoder_widths
 
@@ -37,22 +39,49 @@ class Task:
         return f"{self.size} px, {self.filters} filters, batch {self.batch}"
 
     @property
+    def receptive_field(self) -> int:
+        """The paper's, or the largest that toys leave a logit for."""
+        return 70 if self.size > 32 else 34
+
+    @property
     def images(self) -> int:
         """Pictures in an epoch."""
         return self.steps * self.batch
 
 
-def library(task: Task, split: p2p.Split, update: str = "alternating", precision: str = "float32") -> Epoch:
-    """One epoch of `fit`, as `train` runs it."""
+def library(
+    task: Task, split: p2p.Split, update: str = "alternating", precision: str = "float32", steps_per_call: int = 1
+) -> Epoch:
+    """One epoch of `fit`, as `train` runs it; with several steps in a call the pairs live on the device."""
     options: dict[str, Any] = {"image_size": task.size, "filters": task.filters, "precision": precision}
-    model = p2p.Pix2Pix(p2p.generator_model(**options, seed=1), p2p.discriminator_model(**options, seed=2))
+    discriminator = p2p.discriminator_model(**options, receptive_field=task.receptive_field, seed=2)
+    model = p2p.Pix2Pix(p2p.generator_model(**options, seed=1), discriminator)
     model.compile(update=update)
-    batches = TrainingBatches(split[: task.images], task.batch)
+    fed = feed(model, TrainingBatches(split[: task.images], task.batch), steps_per_call)
 
     def epoch() -> None:
-        model.fit(batches, epochs=1, shuffle=False, verbose=0)
+        model.fit(fed, epochs=1, shuffle=False, verbose=0)  # reads the losses at the end, hence waits for a GPU
 
     return epoch
+
+
+def take_turns(them: dict[str, Epoch], rounds: int, between: Callable[[], None] = lambda: None) -> dict[str, float]:
+    """Median seconds of everyone's epoch; a first one, which traces and touches all memory, is not measured."""
+    for epoch in them.values():
+        epoch()
+    seconds: dict[str, list[float]] = {name: [] for name in them}
+    for _ in range(rounds):
+        between()
+        for name, epoch in them.items():
+            seconds[name].append(timed(epoch))
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds that a call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def plain_loop(task: Task, split: p2p.Split) -> Epoch:

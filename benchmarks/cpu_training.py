@@ -7,14 +7,13 @@ course; where it is not installed, its row says so.
 from __future__ import annotations
 
 import statistics
-import time
 from pathlib import Path
 
 import numpy as np
 
 import pix2pix_edu as p2p
 from benchmarks import machine
-from benchmarks.contestants import Epoch, Task, has_torch, library, plain_loop, torch_loop
+from benchmarks.contestants import Epoch, Task, has_torch, library, plain_loop, take_turns, timed, torch_loop
 from pix2pix_edu.cost import step_work
 from pix2pix_edu.precision import best_precision
 
@@ -29,7 +28,7 @@ def contestants(task: Task) -> dict[str, Epoch]:
     them = {PLAIN: plain_loop(task, split)}
     if has_torch():
         them[TORCH] = torch_loop(task, split)
-    them["pix2pix_edu, float32, alternating (default)"] = library(task, split)
+    them["pix2pix_edu, float32, alternating"] = library(task, split)
     them["pix2pix_edu, float32, simultaneous"] = library(task, split, update="simultaneous")
     if best_precision() == "bfloat16":
         them["pix2pix_edu, bfloat16, alternating"] = library(task, split, precision="bfloat16")
@@ -46,28 +45,14 @@ def pairs_for(task: Task) -> p2p.Split:
 def peak_rate() -> float:
     """Operations per second of the largest matrix products in float32, on all cores: the best of several."""
     matrix = np.random.default_rng(0).random((PEAK_SIDE, PEAK_SIDE), dtype=np.float32)
-    times = []
-    for _ in range(PEAK_TIMES):
-        start = time.perf_counter()
-        matrix @ matrix
-        times.append(time.perf_counter() - start)
-    return 2 * PEAK_SIDE**3 / min(times)
+    return 2 * PEAK_SIDE**3 / min(timed(lambda: matrix @ matrix) for _ in range(PEAK_TIMES))
 
 
 def race(task: Task, rounds: int) -> dict:
     """All contestants, in turn; medians, ratios, and how much of the processor's peak each step makes use of."""
-    them = contestants(task)
-    for epoch in them.values():
-        epoch()  # tracing and the first touch of all memory are not what is measured
-    seconds: dict[str, list[float]] = {name: [] for name in them}
-    peaks = []
-    for _ in range(rounds):
-        peaks.append(peak_rate())
-        for name, epoch in them.items():
-            start = time.perf_counter()
-            epoch()
-            seconds[name].append(time.perf_counter() - start)
-    speed = {name: task.images / statistics.median(times) for name, times in seconds.items()}
+    peaks: list[float] = []
+    seconds = take_turns(contestants(task), rounds, between=lambda: peaks.append(peak_rate()))
+    speed = {name: task.images / taken for name, taken in seconds.items()}
     best = max(speed.get(name, 0.0) for name in (PLAIN, TORCH))
     work = step_work(image_size=task.size, filters=task.filters, batch_size=task.batch)
     peak = statistics.median(peaks)

@@ -9,8 +9,6 @@ same code at toy sizes on a CPU, which proves the code and measures nothing.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,12 +18,11 @@ import numpy as np
 
 import pix2pix_edu as p2p
 from benchmarks import machine
-from benchmarks.contestants import Epoch, Task, has_torch, torch_loop
+from benchmarks.contestants import Task, has_torch, library, take_turns, timed, torch_loop
 from pix2pix_edu.backend import keras, ops
 from pix2pix_edu.cost import StepWork, step_work
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.presets import gpu_names
-from pix2pix_edu.training import GroupedBatches, TrainingBatches
 
 PAPER_STEPS = 80_000  # facades: 400 pairs, 200 epochs, batch 1
 TASKS = (Task(256, 64, 1, steps=256), Task(256, 64, 16, steps=48))
@@ -38,36 +35,12 @@ WAYS = {  # name -> (precision, steps in a call)
 TORCH = "eager PyTorch loop, float32"
 
 
-def library(task: Task, split: p2p.Split, precision: str, steps_per_call: int) -> Epoch:
-    """One epoch of `fit`; with several steps in a call the pairs live on the device."""
-    options: dict[str, Any] = {"image_size": task.size, "filters": task.filters, "precision": precision}
-    field = 70 if task.size > 32 else 34
-    discriminator = p2p.discriminator_model(**options, receptive_field=field, seed=2)
-    model = p2p.Pix2Pix(p2p.generator_model(**options, seed=1), discriminator)
-    model.compile()
-    batches = TrainingBatches(split[: task.images], task.batch)
-    fed: keras.utils.PyDataset = batches
-    if steps_per_call > 1:
-        model.live_with_pairs(batches.jitter)
-        fed = GroupedBatches(batches, steps_per_call)
-
-    def epoch() -> None:
-        model.fit(fed, epochs=1, shuffle=False, verbose=0)  # reads the losses at the end, hence waits for the GPU
-
-    return epoch
-
-
 def race(task: Task, split: p2p.Split, rounds: int, device: str) -> dict:
     """All contestants, in turn."""
     them = {TORCH: torch_loop(task, split, device)} if has_torch() else {}
-    them |= {name: library(task, split, *way) for name, way in WAYS.items()}
-    for epoch in them.values():
-        epoch()
-    seconds: dict[str, list[float]] = {name: [] for name in them}
-    for _ in range(rounds):
-        for name, epoch in them.items():
-            seconds[name].append(timed(epoch))
-    rates = {name: task.steps / statistics.median(times) for name, times in seconds.items()}
+    for name, (precision, steps_per_call) in WAYS.items():
+        them[name] = library(task, split, precision=precision, steps_per_call=steps_per_call)
+    rates = {name: task.steps / taken for name, taken in take_turns(them, rounds).items()}
     return {
         "what": str(task),
         "rounds": rounds,
@@ -114,13 +87,6 @@ def best_of(work: Callable[[], Any], times: int = 5, inside: int = 10) -> float:
     return min(timed(group) for _ in range(times)) / inside
 
 
-def timed(work: Callable[[], Any]) -> float:
-    """Seconds that a call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -139,7 +105,7 @@ def main() -> None:
             image_size=task.size,
             filters=task.filters,
             batch_size=task.batch,
-            receptive_field=70 if task.size > 32 else 34,
+            receptive_field=task.receptive_field,
         )
         measured = race(task, split, arguments.rounds, "cuda" if names else "cpu")
         least = {name: round(1e3 * seconds, 4) for name, seconds in floor(work, rates).items()}

@@ -16,7 +16,7 @@ import csv
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from pix2pix_edu.optimizers import new_optimizer
 from pix2pix_edu.patchgan import discriminator_model
 from pix2pix_edu.paths import atomic_file
 from pix2pix_edu.pix2pix import Pix2Pix
+from pix2pix_edu.precision import best_precision
 from pix2pix_edu.unet import generator_model
 
 KEEP = 2  # checkpoints: should the newest be damaged, the one before it serves
@@ -72,6 +73,14 @@ class RunConfig:
     def statistics(self) -> str:
         """At test time: the picture's own statistics for models trained at batch size 1, else moving averages."""
         return "batch" if self.batch_size == 1 else "moving"
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings by name, and what follows from them."""
+        return {**asdict(self), "statistics": self.statistics}
+
+    def resolved(self) -> RunConfig:
+        """The same with the precision decided, where it was left to this machine ("auto")."""
+        return replace(self, precision=best_precision()) if self.precision == "auto" else self
 
     def differences(self, other: RunConfig) -> list[str]:
         """Settings that would make a resumed run another run; the number of epochs and the versions may differ."""

@@ -457,10 +457,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         "--preset", metavar="NAME", help=f"{names} or auto, see below (default: auto: paper on a GPU, else small)"
     )
     group.add_argument("--epochs", type=_whole, metavar="N", help="how often to see each pair (default: the preset's)")
-    group.add_argument("--batch-size", type=_whole, metavar="N", help="pairs in a step (default: the preset's)")
-    group.add_argument(
-        "--filters", type=_whole, metavar="N", help="width of the networks' first layer (default: the preset's)"
-    )
+    _add_size_options(group)
 
     group = parser.add_argument_group("what to aim at")
     group.add_argument(
@@ -473,14 +470,7 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         "--adversarial", metavar="NAME", help="bce, lsgan, hinge, or none to train without an adversary (default: bce)"
     )
     group.add_argument("--learning-rate", type=_number, metavar="X", help="of both Adam optimizers (default: 0.0002)")
-    group.add_argument(
-        "--set",
-        type=_setting,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help=f"any other setting of the preset: {', '.join(_SETTABLE)}; may be given several times",
-    )
+    _add_set_option(group, f"any other setting of the preset: {', '.join(_SETTABLE)}")
 
     group = parser.add_argument_group("the run")
     group.add_argument("--run-dir", type=Path, metavar="FOLDER", help="where to (default: a new folder in runs/)")
@@ -497,6 +487,24 @@ def _add_train_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="which measure on the validation pairs decides which epoch is best: val_ssim, val_psnr or val_l1 "
         "(default: val_ssim)",
+    )
+
+
+def _add_size_options(group: Any) -> None:
+    group.add_argument("--batch-size", type=_whole, metavar="N", help="pairs in a step (default: the preset's)")
+    group.add_argument(
+        "--filters", type=_whole, metavar="N", help="width of the networks' first layer (default: the preset's)"
+    )
+
+
+def _add_set_option(group: Any, what: str) -> None:
+    group.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"{what}; may be given several times",
     )
 
 
@@ -701,16 +709,8 @@ def _add_estimate_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which training")
     group.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} or auto (default: auto)")
     group.add_argument("--epochs", type=_whole, metavar="N", help="predict for N epochs (default: the preset's)")
-    group.add_argument("--batch-size", type=_whole, metavar="N", help="pairs in a step (default: the preset's)")
-    group.add_argument("--filters", type=_whole, metavar="N", help="width of the first layers (default: the preset's)")
-    group.add_argument(
-        "--set",
-        type=_setting,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any other setting, as for train; may be given several times",
-    )
+    _add_size_options(group)
+    _add_set_option(group, "any other setting, as for train")
     group.add_argument("--steps", type=_whole, default=20, metavar="N", help="how many steps to measure (default: 20)")
     group.add_argument("--seed", type=_whole, default=0, metavar="N", help="as for train (default: 0)")
 

@@ -13,7 +13,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,21 @@ import numpy as np
 from pix2pix_edu.backend import keras
 from pix2pix_edu.checkpoints import RunConfig, RunFolder, build_model
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.pairs import Pairs, Split, load_pairs
+from pix2pix_edu.pairs import Pairs, Split
 from pix2pix_edu.pairs.jitter import PRECOMPUTE_LIMIT, jitter_size
 from pix2pix_edu.patchgan import PIXEL, STRIDED_LAYERS
-from pix2pix_edu.precision import best_precision
-from pix2pix_edu.presets import choose_preset, gpu_names
-from pix2pix_edu.progress import duration
+from pix2pix_edu.presets import gpu_names
+from pix2pix_edu.progress import duration, short_time
 from pix2pix_edu.training import (
     VALIDATION_PAIRS,
-    GroupedBatches,
     Run,
     TrainingBatches,
     _known,
-    _make_config,
     _Recorder,
+    chosen_settings,
+    feed,
     out_of_memory_explained,
+    plan_run,
 )
 from pix2pix_edu.unet import DROPOUT_BLOCKS, check_count, count_parameters
 
@@ -418,7 +418,7 @@ class Cost:
         return "\n".join(
             [
                 f"{kind} on {self.machine}: {_settings_in_words(self.config)}",
-                f"  one step    {_short(self.seconds_per_step)} ({_short(low)} to {_short(high)}), "
+                f"  one step    {short_time(self.seconds_per_step)} ({short_time(low)} to {short_time(high)}), "
                 f"{self.images_per_second:.3g} pictures/s",
                 f"  before it   {duration(self.setup_seconds)} to build and compile",
                 f"  memory      {memory} ({self.memory_of})",
@@ -479,10 +479,6 @@ def _settings_in_words(config: dict[str, Any]) -> str:
     return words if config["precision"] == "float32" else f"{words}, {config['precision']}"
 
 
-def _short(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
-
-
 def _gigabytes(count: float) -> str:
     return f"{count / 1e9:.2f} GB"
 
@@ -533,29 +529,22 @@ def _what_to_measure(
     pairs: Any, preset: str, epochs: int | None, steps: int, seed: int, settings: dict[str, Any]
 ) -> tuple[RunConfig, Split, Split]:
     """The settings, and as many pictures as are needed."""
-    chosen = choose_preset(preset)
-    settings = {**chosen.settings(), **_known(settings, chosen.settings())}
+    _, chosen = chosen_settings(preset, settings)
     count = pairs if isinstance(pairs, int) and not isinstance(pairs, bool) else None
     if count is not None:
         check_count("pairs", count)
     if pairs is None or count is not None:
-        wanted = _pairs_needed(steps, settings["steps_per_call"], settings["batch_size"])
-        pairs = _random_pairs(min(wanted, count or wanted), settings["image_size"])
-        config = _make_config(pairs, chosen.name, seed, "val_ssim", settings, epochs)
-        return _resolved(replace(config, train_pairs=count or 0)), pairs.train, pairs.val
-    if isinstance(pairs, (str, Path)):
-        pairs = load_pairs(pairs, image_size=settings["image_size"])
-    if not isinstance(pairs, Pairs):
+        wanted = _pairs_needed(steps, chosen["steps_per_call"], chosen["batch_size"])
+        random = _random_pairs(min(wanted, count or wanted), chosen["image_size"])
+        random, config = plan_run(random, epochs, preset, seed, **settings)
+        return replace(config, train_pairs=count or 0).resolved(), random.train, random.val
+    if not isinstance(pairs, (Pairs, str, Path)):
         raise UsageError(
             f"pairs={pairs!r} does not work: give pairs, a data set's name, or a number of training pairs."
         )
-    config = _make_config(pairs, chosen.name, seed, "val_ssim", settings, epochs)
+    pairs, config = plan_run(pairs, epochs, preset, seed, **settings)
     needed = _pairs_needed(steps, config.steps_per_call, config.batch_size)
-    return _resolved(config), pairs.train.take(needed), pairs.val.take(VALIDATED)
-
-
-def _resolved(config: RunConfig) -> RunConfig:
-    return replace(config, precision=best_precision()) if config.precision == "auto" else config
+    return config.resolved(), pairs.train.take(needed), pairs.val.take(VALIDATED)
 
 
 def _random_pairs(count: int, image_size: int) -> Pairs:
@@ -578,22 +567,19 @@ def _measure(config: RunConfig, train: Split, val: Split, steps: int, folder: Pa
     preparing = (time.perf_counter() - clock) / len(train)
 
     stopwatch = _Stopwatch(_calls(steps, config.steps_per_call), config.steps_per_call, len(batches))
-    fed: keras.utils.PyDataset = batches
-    if config.steps_per_call > 1:
-        model.live_with_pairs(batches.jitter)
-        fed = GroupedBatches(batches, config.steps_per_call)
+    fed = feed(model, batches, config.steps_per_call)
     model.fit(fed, epochs=-(-stopwatch.wanted // len(fed)), shuffle=False, verbose=0, callbacks=[stopwatch])
     model.stop_living_with_pairs()
     measured = stopwatch.seconds[WARM_UP:]
     compiling = max(stopwatch.seconds[0] - float(np.median(measured)), 0.0)
 
-    run = Run(model, {**asdict(config), "epochs": 1}, {}, folder)
+    run = Run(model, {**config.as_dict(), "epochs": 1}, {}, folder)
     recorder = _Recorder(RunFolder(folder), config, val, run, None)
     recorder.set_model(model)
     translating = [_seconds(recorder._validate, 1) for _ in range(2)]  # the first one compiles as well
     saving = _seconds(recorder._save, 1)
     return Cost(
-        config={**asdict(config), "statistics": config.statistics},
+        config=config.as_dict(),
         machine=machine_name(),
         step_seconds=tuple(measured),
         setup_seconds=building + compiling + max(translating[0] - translating[1], 0.0),

@@ -320,12 +320,12 @@ def measure(model: Any, pairs: Pairs) -> dict[str, float]:
     >>> measure(p2p.generator_model(32, 2, seed=0), p2p.Pairs("same", split, split, split))["dependence"] < 1
     True
     """
-    from pix2pix_edu.evaluation import evaluate
+    from pix2pix_edu.evaluation import evaluate_pictures
     from pix2pix_edu.translation import translate
 
     drawn = translate(model, pairs.test.sources)
     between = [pictures.astype("float64").std(axis=0).mean() for pictures in (drawn, pairs.test.targets)]
-    measures = evaluate(model, pairs.test) | {"dependence": between[0] / between[1]}
+    measures = evaluate_pictures(pairs.test, drawn) | {"dependence": between[0] / between[1]}
     if pairs.name == "facades" and pairs.direction == "AtoB":
         measures["diversity"] = _share_of_real_diversity(model, pairs)
     return {name: round(float(value), 5) for name, value in measures.items()}

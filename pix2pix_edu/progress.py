@@ -30,3 +30,12 @@ def duration(seconds: float) -> str:
     unit, length, _ = next(row for row in _UNITS if seconds < row[2])
     amount = seconds / length
     return f"{amount:.1f} {unit}" if amount < 9.95 and not (unit == "s" and amount >= 2) else f"{amount:.0f} {unit}"
+
+
+def short_time(seconds: float) -> str:
+    """The time of one step, with three figures.
+
+    >>> short_time(0.1834), short_time(2.5)
+    ('183 ms', '2.5 s')
+    """
+    return f"{1000 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"

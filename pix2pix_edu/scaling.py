@@ -31,19 +31,16 @@ import numpy as np
 from pix2pix_edu.backend import keras
 from pix2pix_edu.checkpoints import RunFolder
 from pix2pix_edu.errors import Pix2PixEduError, TrainingError, UsageError
-from pix2pix_edu.pairs import Pairs, Split, load_pairs
+from pix2pix_edu.pairs import Pairs, Split
 from pix2pix_edu.paths import shipped
-from pix2pix_edu.presets import choose_preset
 from pix2pix_edu.training import (
     Run,
     TrainingBatches,
-    _as_dict,
     _Clock,
-    _known,
-    _make_config,
     _NumberGuard,
     _Recorder,
     _start,
+    plan_run,
 )
 from pix2pix_edu.unet import check_count
 
@@ -368,15 +365,11 @@ def train_as_host(
     with _folder_of(host, Path(run_dir)) as folder:  # copied before any host begins to write
         keras.distribution.initialize(address, hosts, host)
         with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
-            chosen = choose_preset(preset)
-            settings = {**chosen.settings(), **_known(settings, chosen.settings())}
-            if isinstance(pairs, str):
-                pairs = load_pairs(pairs, image_size=settings["image_size"])
-            config = _make_config(pairs, chosen.name, seed, monitor, settings, epochs)
+            pairs, config = plan_run(pairs, epochs, preset, seed, monitor, **settings)
             share = {"host": host, "hosts": hosts}
             batches = HostBatches(pairs.train, config.batch_size, seed, config.jitter, config.mirror, **share)
             config, model, done, history = _start(folder, config, resume)
-            run = Run(model, _as_dict(config), history, folder.path)
+            run = Run(model, config.as_dict(), history, folder.path)
             watch = [_Clock(batches), _NumberGuard(folder), _Recorder(folder, config, pairs.val, run, None)]
             try:
                 model.fit(batches, initial_epoch=done, epochs=config.epochs, shuffle=False, verbose=0, callbacks=watch)

@@ -22,7 +22,7 @@ from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.errors import DataError, UsageError
 from pix2pix_edu.pairs.facades import CLASSES
 from pix2pix_edu.paths import shipped
-from pix2pix_edu.translation import _load_network, to_float
+from pix2pix_edu.translation import load_network, to_float
 
 SEGMENTER_SIZES = (64, 128)
 WIDTHS = (16, 32, 64, 64)  # channels at full size, half, a quarter and an eighth
@@ -126,7 +126,7 @@ def load_segmenter(image_size: int) -> keras.Model:
     170748
     """
     size = _known_size((image_size, image_size))
-    return _load_network(shipped("weights", f"segmenter-{size}.p2p"), "segmenter")[0]
+    return load_network(shipped("weights", f"segmenter-{size}.p2p"), "segmenter")[0]
 
 
 def feature_model(names: tuple[str, ...]) -> keras.Model:

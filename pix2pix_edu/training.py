@@ -26,7 +26,7 @@ from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.pairs.jitter import Jitter, jitter_size, order, rng_for
 from pix2pix_edu.paths import free_run_folder
 from pix2pix_edu.pix2pix import Pix2Pix
-from pix2pix_edu.precision import best_precision, policy_of
+from pix2pix_edu.precision import policy_of
 from pix2pix_edu.presets import choose_preset
 from pix2pix_edu.progress import progress
 from pix2pix_edu.sheets import make_sheet, save_picture
@@ -130,28 +130,20 @@ def train(
     >>> run = p2p.train("emoji", epochs=5, preset="small")  # doctest: +SKIP
     >>> pictures = p2p.translate(run, pairs.test.sources)  # doctest: +SKIP
     """
-    chosen = choose_preset(preset)
-    settings = {**chosen.settings(), **_known(settings, chosen.settings())}
-    if isinstance(pairs, (str, Path)):
-        pairs = load_pairs(pairs, image_size=settings["image_size"])
-    config = _make_config(pairs, chosen.name, seed, monitor, settings, epochs)
+    pairs, config = plan_run(pairs, epochs, preset, seed, monitor, **settings)
     folder = RunFolder(run_dir or free_run_folder(f"{Path(config.data).name}-{config.preset}"))
     with out_of_memory_explained(config, folder):
         config, model, done, history = _start(folder, config, resume)
-    run = Run(model, _as_dict(config), history, folder.path)
+    run = Run(model, config.as_dict(), history, folder.path)
     batches = TrainingBatches(pairs.train, config.batch_size, seed, config.jitter, config.mirror)
     bar = [_ProgressBar(config, len(batches), done)] if show_progress else []
-    fed: keras.utils.PyDataset = batches
-    if config.steps_per_call > 1:
-        model.live_with_pairs(batches.jitter)
-        fed = GroupedBatches(batches, config.steps_per_call)
     recorder = _Recorder(folder, config, pairs.val, run, on_epoch)
     guard = _NumberGuard(folder, config.steps_per_call)
     board = keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False, profile_batch=0)
     try:
         with out_of_memory_explained(config, folder):
             model.fit(
-                fed,
+                feed(model, batches, config.steps_per_call),
                 initial_epoch=done,
                 epochs=config.epochs,
                 shuffle=False,  # `TrainingBatches` shuffles, as a function of seed and epoch
@@ -187,7 +179,7 @@ def load_run(run_dir: Path | str, which: str = "best") -> Run:
     model = folder.load_model()
     if which == "last":
         folder.load_newest(model)
-    return Run(model, _as_dict(config), folder.read_history(), folder.path)
+    return Run(model, config.as_dict(), folder.read_history(), folder.path)
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -246,7 +238,58 @@ class GroupedBatches(keras.utils.PyDataset):
         return (np.stack([self.batches.places(step) for step in range(first, last)]),)
 
 
+def feed(model: Pix2Pix, batches: TrainingBatches, steps_per_call: int = 1) -> keras.utils.PyDataset:
+    """What `fit` is to be given: the batches, or, for several steps a call, their places on pairs on the device.
+
+    Afterwards `model.stop_living_with_pairs()` frees the device's memory.
+
+    >>> feed(model, TrainingBatches(pairs.train, 4), steps_per_call=16)  # doctest: +SKIP
+    """
+    if steps_per_call == 1:
+        return batches
+    model.live_with_pairs(batches.jitter)
+    return GroupedBatches(batches, steps_per_call)
+
+
 # --- settings -------------------------------------------------------------------------------------------------------
+
+
+def plan_run(
+    pairs: Pairs | str | Path,
+    epochs: int | None = None,
+    preset: str = "auto",
+    seed: int = 0,
+    monitor: str = "val_ssim",
+    **settings: Any,
+) -> tuple[Pairs, RunConfig]:
+    """What `train` does before anything is built: load the pairs if only their name was given, and settle everything.
+
+    Raises:
+        UsageError: settings that cannot work.
+        DataError: pairs without a training or a validation split.
+
+    >>> pictures = np.zeros((2, 32, 32, 3), np.uint8)
+    >>> split = Split(pictures, pictures)
+    >>> plan_run(Pairs("grey", split, split, split), preset="tiny", filters=2)[1].filters
+    2
+    """
+    name, chosen = chosen_settings(preset, settings)
+    if isinstance(pairs, (str, Path)):
+        pairs = load_pairs(pairs, image_size=chosen["image_size"])
+    return pairs, _make_config(pairs, name, seed, monitor, chosen, epochs)
+
+
+def chosen_settings(preset: str, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name of the preset, and its settings with these in the place of its own.
+
+    Raises:
+        UsageError: an unknown preset or setting.
+
+    >>> chosen_settings("small", {"filters": 8})[1]["filters"]
+    8
+    """
+    chosen = choose_preset(preset)
+    return chosen.name, {**chosen.settings(), **_known(settings, chosen.settings())}
 
 
 def _known(settings: dict[str, Any], choices: dict[str, Any]) -> dict[str, Any]:
@@ -296,17 +339,11 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _as_dict(config: RunConfig) -> dict[str, Any]:
-    return {**config.__dict__, "statistics": config.statistics}
-
-
 def _start(
     folder: RunFolder, config: RunConfig, resume: bool
 ) -> tuple[RunConfig, Pix2Pix, int, dict[str, list[float]]]:
     """The final settings; a new model, or the one that the folder holds; the epochs that are done; their history."""
-    wanted = config.precision
-    if wanted == "auto":
-        config = replace(config, precision=best_precision())
+    wanted, config = config.precision, config.resolved()
     if not resume:
         if folder.exists():
             raise UsageError(

@@ -204,6 +204,10 @@ def _run(generator: keras.Model, batch: np.ndarray, statistics: str, dropout: bo
     return to_uint8(ops.convert_to_numpy(picture))
 
 
+FORMAT = 1
+HALF_PRECISION_BITS = 11
+
+
 # --- a generator in one small file ----------------------------------------------------------------------------------
 
 
@@ -231,7 +235,7 @@ def save_generator(
     'tiny.p2p'
     """
     facts = {"statistics": model.statistics, "about": about or {}}
-    return _save_network(model.generator, "generator", Path(path), facts, significant_bits)
+    return save_network(model.generator, "generator", Path(path), facts, significant_bits)
 
 
 def save_discriminator(
@@ -246,10 +250,27 @@ def save_discriminator(
     >>> save_discriminator(model, tempfile.mkdtemp() + "/judge.p2p").name
     'judge.p2p'
     """
-    return _save_network(model.discriminator, "discriminator", Path(path), {"about": about or {}}, significant_bits)
+    return save_network(model.discriminator, "discriminator", Path(path), {"about": about or {}}, significant_bits)
 
 
-def _save_network(network: keras.Model, role: str, path: Path, facts: dict[str, Any], significant_bits: int) -> Path:
+def save_network(
+    network: keras.Model, role: str, path: Path, facts: dict[str, Any], significant_bits: int = HALF_PRECISION_BITS
+) -> Path:
+    """Store any network in a .p2p file: `save_generator` and `save_discriminator` call this, and so does the segmenter.
+
+    Args:
+        network: its layers are Keras' or ours.
+        role: what it is; `load_network` asks for the same.
+        path: where to.
+        facts: what else the file is to say, under these names.
+        significant_bits: of each weight, from 1 to 11.
+
+    Raises:
+        StorageError: the file cannot be written.
+        UsageError: `significant_bits` is not between 1 and 11.
+
+    >>> save_network(network, "segmenter", Path("judge.p2p"), {"about": {}})  # doctest: +SKIP
+    """
     if not 1 <= significant_bits <= HALF_PRECISION_BITS:
         raise UsageError(f"significant_bits={significant_bits!r} does not work: half precision has 1 to 11 of them.")
     network = in_float32(network)  # whoever loads it may have no bfloat16
@@ -260,10 +281,6 @@ def _save_network(network: keras.Model, role: str, path: Path, facts: dict[str, 
             with archive.open(f"{number:04d}.npy", "w") as member:
                 np.lib.format.write_array(member, _in_half_precision(weight, significant_bits), allow_pickle=False)
     return path
-
-
-FORMAT = 1
-HALF_PRECISION_BITS = 11
 
 
 def _in_half_precision(weight: np.ndarray, significant_bits: int) -> np.ndarray:
@@ -294,7 +311,7 @@ def load_model(path: Path | str) -> Translator:
         folder = RunFolder(path)
         model = folder.load_model()
         return Translator(model.generator, model.statistics, about=asdict(folder.read_config()))
-    generator, header = _load_network(path, "generator")
+    generator, header = load_network(path, "generator")
     return Translator(generator, header["statistics"], about=header["about"])
 
 
@@ -310,11 +327,18 @@ def load_discriminator(path: Path | str) -> keras.Model:
     >>> load_discriminator(shipped("gallery", "patchgan", "field-70.p2p")).input_shape[1]
     (None, 128, 128, 3)
     """
-    return _load_network(Path(path), "discriminator")[0]
+    return load_network(Path(path), "discriminator")[0]
 
 
-def _load_network(path: Path, role: str) -> tuple[keras.Model, dict[str, Any]]:
-    """The network in a .p2p file, and what the file says about it."""
+def load_network(path: Path, role: str) -> tuple[keras.Model, dict[str, Any]]:
+    """The network in a .p2p file, and what the file says about it.
+
+    Raises:
+        CheckpointError: missing, damaged, or a network of another role.
+
+    >>> load_network(shipped("weights", "emoji.p2p"), "generator")[1]["statistics"]
+    'moving'
+    """
     if not path.is_file():
         raise CheckpointError(f"There is no model at {path}. Give a .p2p file or a run directory; `train` makes both.")
     try:

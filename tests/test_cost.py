@@ -34,7 +34,7 @@ def cost():
 
 def invented(**changes):
     """A cost whose numbers are round, so that predictions can be worked out by hand."""
-    config = {**p2p.training._as_dict(replace(_config(), **changes)), "train_pairs": 0}
+    config = {**replace(_config(), **changes).as_dict(), "train_pairs": 0}
     return module.Cost(
         config=config,
         machine="a machine",
@@ -49,8 +49,7 @@ def invented(**changes):
 
 
 def _config():
-    settings = p2p.training.choose_preset("tiny").settings()
-    return p2p.training._make_config(squares(), "tiny", 0, "val_ssim", settings, 2)
+    return p2p.training.plan_run(squares(), 2, "tiny")[1]
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------

@@ -186,10 +186,10 @@ def test_a_run_in_half_precision_resumes_exactly(precision, tmp_path):
 
 
 def test_auto_is_decided_once_and_a_resumed_run_keeps_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("pix2pix_edu.training.best_precision", lambda: "bfloat16")
+    monkeypatch.setattr("pix2pix_edu.checkpoints.best_precision", lambda: "bfloat16")
     run = p2p.train(pairs(), epochs=1, run_dir=tmp_path / "r", precision="auto", **SMALL)
     assert run.config["precision"] == "bfloat16"
-    monkeypatch.setattr("pix2pix_edu.training.best_precision", lambda: "float32")  # as on another machine
+    monkeypatch.setattr("pix2pix_edu.checkpoints.best_precision", lambda: "float32")  # as on another machine
     run = p2p.train(pairs(), epochs=2, run_dir=tmp_path / "r", precision="auto", resume=True, **SMALL)
     assert run.config["precision"] == "bfloat16"
     with pytest.raises(CheckpointError, match="precision: 'bfloat16' before, 'float32' now"):

@@ -21,7 +21,7 @@ import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras
 from pix2pix_edu.evaluation import fcn_score
 from pix2pix_edu.segmenter import SEGMENTER_SEED, load_segmenter, segmenter_model
-from pix2pix_edu.translation import _save_network, to_float
+from pix2pix_edu.translation import save_network, to_float
 
 WEIGHTS = GALLERY.parent / "weights"
 LEARNING_RATE = 3e-3  # at the start; a cosine lowers it to nothing
@@ -80,7 +80,7 @@ def main() -> None:
         "merged": {},  # no class: each is read far above chance, see "classes"
     }
     path = WEIGHTS / f"segmenter-{options.size}.p2p"
-    _save_network(network, "segmenter", path, {"about": record}, significant_bits=11)
+    save_network(network, "segmenter", path, {"about": record})
     load_segmenter.cache_clear()  # what is measured is what ships, not what was trained
     record |= {"kilobytes": round(path.stat().st_size / 1e3), **measure(options.size)}
     (WEIGHTS / f"segmenter-{options.size}.json").write_text(json.dumps(record, indent=1) + "\n")

@@ -22,7 +22,7 @@ from pix2pix_edu.evaluation.perceptual import (
     perceptual_distance,
     vgg16_weights,
 )
-from pix2pix_edu.evaluation.report import compare, evaluate
+from pix2pix_edu.evaluation.report import compare, evaluate, evaluate_pictures
 
 __all__ = [
     "DIFFERENT",
@@ -35,6 +35,7 @@ __all__ = [
     "confusion_matrix",
     "diversity",
     "evaluate",
+    "evaluate_pictures",
     "fcn_score",
     "lab_histogram_intersection",
     "lab_histograms",

@@ -46,7 +46,25 @@ def evaluate(model: Any, split: Split, limit: int | None = None, features: str =
     if len(split) == 0:
         raise UsageError("There is nothing to evaluate: this split holds no pairs.")
     split = split[:limit]
-    real, fake = split.targets, translate(model, split.sources)
+    return evaluate_pictures(split, translate(model, split.sources), features)
+
+
+def evaluate_pictures(split: Split, fake: np.ndarray, features: str = "course") -> dict[str, float]:
+    """What `evaluate` returns, for translations that are there already.
+
+    Args:
+        split: sources, targets and, where known, labels.
+        fake: one translation for each source, uint8.
+        features: as for `evaluate`.
+
+    Raises:
+        UsageError: pictures that cannot be compared.
+
+    >>> pictures = np.zeros((2, 32, 32, 3), np.uint8)
+    >>> evaluate_pictures(Split(pictures, pictures), pictures)["ssim"]
+    1.0
+    """
+    real = split.targets
     measures = compare(real, fake) | {"ms_ssim": float(ms_ssim(real, fake).mean())}
     channels, smallest_side = real.shape[-1], min(real.shape[1:3])
     if channels in (1, 3) and smallest_side >= SMALLEST:

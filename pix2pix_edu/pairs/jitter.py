@@ -9,6 +9,8 @@ run that is resumed at epoch 7 sees what it would have seen. (Paper, appendix 6.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from pix2pix_edu.errors import UsageError
@@ -17,13 +19,16 @@ PRECOMPUTE_LIMIT = 2 * 2**30  # bytes of enlarged pictures that Jitter keeps unl
 _ORDER, _BATCH = 1, 2  # so that an epoch's order and its batches never draw from the same stream
 
 
+@lru_cache(maxsize=2)  # every batch of an epoch asks for it
 def order(seed: int, epoch: int, n: int) -> np.ndarray:
-    """In which order epoch `epoch` visits `n` pairs: a permutation that depends on seed and epoch alone.
+    """In which order epoch `epoch` visits `n` pairs: a permutation that depends on seed and epoch alone; read-only.
 
     >>> order(seed=0, epoch=3, n=5).tolist() == order(seed=0, epoch=3, n=5).tolist()
     True
     """
-    return np.random.default_rng((_ORDER, seed, epoch)).permutation(n)
+    permutation = np.random.default_rng((_ORDER, seed, epoch)).permutation(n)
+    permutation.flags.writeable = False  # all callers share it
+    return permutation
 
 
 def rng_for(seed: int, epoch: int, batch: int) -> np.random.Generator:

@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
+from pix2pix_edu.progress import short_time
 from pix2pix_edu.widgets import style
 from pix2pix_edu.widgets.base import Explorer
 from pix2pix_edu.widgets.charts import Chart, beside
@@ -96,9 +97,10 @@ class ScalingExplorer(Explorer):
         several = "s" if step.devices > 1 else ""
         return (
             f"{step.devices} device{several}, {values['image_size']} px, batch {step.batch} each "
-            f"({step.devices * step.batch} in all), {values['network']:,} Gbit/s: computing {_short(step.computing)}, "
-            f"communicating {_short(step.communicating)}. Together {times:.3g} times as fast as one "
-            f"({step.efficiency:.0%} of the time is spent computing), {step.pictures_per_second:.3g} pictures/s. "
+            f"({step.devices * step.batch} in all), {values['network']:,} Gbit/s: computing "
+            f"{short_time(step.computing)}, communicating {short_time(step.communicating)}. "
+            f"Together {times:.3g} times as fast as one ({step.efficiency:.0%} of the time is spent computing), "
+            f"{step.pictures_per_second:.3g} pictures/s. "
             f"Computing: as measured on {self.growth['machine']['processor']}, divided by {values['speed']:,}. "
             "Communicating: by arithmetic."
         )
@@ -133,7 +135,7 @@ def _bars(steps: list[Any], chosen: int) -> Chart:
             for side in (-1, 1):  # the upper part is narrower to the eye: it has an edge
                 chart.line([place + side * 0.18] * 2, [computing, whole], "#FFFFFF", width=1)
         if place == chosen:
-            chart.text(place, whole, f"{_short(step.seconds)}", "mb", shift=(0, -4))
+            chart.text(place, whole, f"{short_time(step.seconds)}", "mb", shift=(0, -4))
     chart.text(-0.6, factor * top, "lower part, blue: computing", "lt", COMPUTING, shift=(0, 4))
     chart.text(-0.6, factor * top, "upper part, red, striped: communicating", "lt", COMMUNICATING, shift=(0, 18))
     return chart
@@ -179,9 +181,3 @@ def _ticks(top: float) -> list[float]:
     power = 10.0 ** np.floor(np.log10(raw))
     step = next(width * power for width in (1, 2, 2.5, 5, 10) if width * power >= raw * 0.8)
     return [round(float(tick), 10) for tick in np.arange(0, top, step)]
-
-
-def _short(seconds: float) -> str:
-    if seconds < 0.9995:
-        return f"{1000 * seconds:.3g} ms"
-    return f"{seconds:.3g} s"

@@ -13,13 +13,6 @@ RNG = np.random.default_rng(0)
 SPLIT = p2p.Split(*RNG.integers(0, 256, (2, 12, 32, 32, 3)).astype("uint8"))
 
 
-@pytest.fixture(scope="module")
-def model():
-    generator = p2p.generator_model(32, 4, seed=1)
-    generator.set_weights([5 * weight for weight in generator.get_weights()])
-    return generator
-
-
 @pytest.fixture
 def dial(model):
     return BottleneckDial(model, SPLIT)
