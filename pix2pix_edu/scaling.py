@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -547,13 +548,27 @@ def launch_hosts(hosts: int, pairs: Pairs | str, run_dir: Path | str, resume: bo
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     command = [sys.executable, "-m", "pix2pix_edu.scaling", f"--address={address}", f"--hosts={hosts}"]
     command += [f"--data={data}", f"--run-dir={run_dir}", f"--settings={json.dumps(settings)}"]
-    command += ["--resume"] if resume else []
+    command += [f"--parent={os.getpid()}", *(["--resume"] if resume else [])]
     processes = []
     for host in range(hosts):
         with (folder / f"host-{host}.log").open("wb") as log:
             whole = [*command, f"--host={host}"]
             processes.append(subprocess.Popen(whole, env=_loopback(), stdout=log, stderr=log, stdin=subprocess.DEVNULL))
     return Hosts(processes, folder, Path(run_dir))
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: a rehearsal whose notebook was killed must not train on unseen.
+
+    JAX catches the polite signals of hosts, so that those would not be enough.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(POLL_SECONDS)
+        os._exit(LOST_A_HOST)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _loopback() -> dict[str, str]:
@@ -592,7 +607,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run-dir", required=True, help="where host 0 writes, and where all resume from")
     parser.add_argument("--resume", action="store_true", help="go on with the run there")
     parser.add_argument("--settings", type=json.loads, default={}, help="JSON, such as '{\"epochs\": 5}'")
+    parser.add_argument("--parent", type=int, help="a process, by number, that started this one: end when it does")
     options = parser.parse_args(arguments)
+    if options.parent is not None:
+        _end_with(options.parent)
     pairs = _read_pairs(Path(options.data)) if options.data.endswith(".npz") else options.data
     where = {"host": options.host, "hosts": options.hosts, "address": options.address, "resume": options.resume}
     try:

@@ -14,3 +14,16 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 def no_preset_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make notebooks-test` and continuous integration set a preset; what "auto" means must not depend on that here."""
     monkeypatch.delenv("PIX2PIX_EDU_PRESET", raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def jax_compiles_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests of JAX run it in processes of their own, on the same small networks: what one compiled the next may read.
+
+    That halves their time. All workers of one run share the folder, and no other run does.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared / "jax")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"

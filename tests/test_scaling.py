@@ -10,6 +10,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -284,6 +285,36 @@ def test_waiting_for_an_epoch_ends_when_the_hosts_do(tmp_path):
         hosts.processes[0].wait()
         with pytest.raises(TrainingError, match="ended with code 2: said this"):
             hosts.wait_for_epoch(1, timeout=30)
+
+
+def test_a_host_ends_with_the_process_that_started_it(tmp_path):
+    host = "import os, time; from pix2pix_edu.scaling import _end_with; _end_with(os.getppid()); "
+    host += "open('ready', 'w').close(); time.sleep(600)"
+    parent = f"import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', {host!r}]); "
+    parent += "print(child.pid, flush=True); time.sleep(600)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    ) as process:
+        child = int(process.stdout.readline())
+        wait_until((tmp_path / "ready").exists)
+        process.kill()
+        wait_until(lambda: is_gone(child))
+
+
+def wait_until(condition):
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def is_gone(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{process}/stat").read_text().split()[2] == "Z"  # nobody has asked yet how it ended
 
 
 def test_pairs_survive_the_way_to_the_hosts(pairs, tmp_path):
