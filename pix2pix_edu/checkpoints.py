@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from pix2pix_edu.backend import ops
+from pix2pix_edu.diffaugment import DiffAugment
 from pix2pix_edu.errors import CheckpointError
 from pix2pix_edu.optimizers import new_optimizer
 from pix2pix_edu.patchgan import discriminator_model
@@ -67,6 +68,15 @@ class RunConfig:
     precision: str = "float32"
     bottleneck_norm: bool = False
     steps_per_call: int = 1
+    d_learning_rate: float | None = None
+    beta_1: float = 0.5
+    levels: int | None = None
+    feature_matching: float = 0.0
+    perceptual: float = 0.0
+    perceptual_features: str = "auto"
+    spectral_norm: bool = False
+    ema: float = 0.0
+    diffaugment: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -111,28 +121,34 @@ def build_model(config: RunConfig) -> Pix2Pix:
         upsample=config.upsample,
         dropout=config.dropout,
         bottleneck_norm=config.bottleneck_norm,
+        levels=config.levels,
         seed=1_000 * config.seed,
     )
     discriminator = discriminator_model(
         **sizes,
         receptive_field=config.receptive_field,
         conditional=config.conditional,
+        spectral_norm=config.spectral_norm,
         seed=1_000 * config.seed + 500,  # far enough on for no two layers to share a seed
     )
-    model = Pix2Pix(generator, discriminator, statistics=config.statistics)
+    augment = DiffAugment(config.diffaugment, seed=1_000 * config.seed + 900) if config.diffaugment else None
+    model = Pix2Pix(generator, discriminator, statistics=config.statistics, ema=config.ema, augment=augment)
+    d_rate = config.learning_rate if config.d_learning_rate is None else config.d_learning_rate
     model.compile(
-        new_optimizer(config.learning_rate),
-        new_optimizer(config.learning_rate),
+        new_optimizer(config.learning_rate, config.beta_1),
+        new_optimizer(d_rate, config.beta_1),
         lambda_l1=config.lambda_l1,
         adversarial=config.adversarial,
         update=config.update,
         distance=config.distance,
+        feature_matching=config.feature_matching,
+        perceptual=config.perceptual,
     )
     return model
 
 
 def state_of(model: Pix2Pix) -> dict[str, Any]:
-    """Everything that training changes, by name: weights, moving averages, dropout's random states, Adam's moments.
+    """Everything that training changes, by name: weights, moving averages, random states, Adam's moments.
 
     With these and the number of the epoch a run goes on as if it had never stopped, on any Keras backend.
 
@@ -145,6 +161,8 @@ def state_of(model: Pix2Pix) -> dict[str, Any]:
         "discriminator": model.discriminator.variables,
         "generator_optimizer": model.optimizer.generator.variables,
         "discriminator_optimizer": model.optimizer.discriminator.variables,
+        **({"averaged": model.averaged.variables} if model.averaged is not None else {}),
+        **({"augment": model.augment.variables} if model.augment is not None else {}),
     }
     return {f"{part}/{number:03d}": variable for part, them in parts.items() for number, variable in enumerate(them)}
 

@@ -642,6 +642,8 @@ def _like(default: Any, name: str, text: str) -> Any:
         if (value := _guess(text)) in (True, False):
             return bool(value)
         raise UsageError(f"--set {name}={text} does not work: {name} is yes or no.")
+    if default is None:  # not set, unless it is a number
+        return _guess(text)
     kind = type(default) if isinstance(default, (int, float)) else str
     try:
         return kind(text)

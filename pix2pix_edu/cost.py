@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pix2pix_edu.backend import keras
-from pix2pix_edu.checkpoints import RunConfig, RunFolder, build_model
+from pix2pix_edu.checkpoints import RunConfig, RunFolder
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.pairs import Pairs, Split
 from pix2pix_edu.pairs.jitter import PRECOMPUTE_LIMIT, jitter_size
@@ -37,6 +37,7 @@ from pix2pix_edu.training import (
     feed,
     out_of_memory_explained,
     plan_run,
+    ready_model,
 )
 from pix2pix_edu.unet import DROPOUT_BLOCKS, check_count, count_parameters
 
@@ -107,6 +108,8 @@ def step_work(
     adversarial: str | None = "bce",
     update: str = "alternating",
     precision: str = "float32",
+    levels: int | None = None,
+    spectral_norm: bool = False,
     **others: Any,
 ) -> StepWork:
     """Count the work of one training step; the arguments are those of `train`.
@@ -130,7 +133,10 @@ def step_work(
         adversarial: None for no discriminator at all.
         update: "alternating" or "simultaneous".
         precision: with "bfloat16" or "float16" an activation takes 2 bytes, else 4 ("auto" counts as float32).
-        others: settings of `train` that change nothing here, such as the learning rate.
+        levels: how often the generator halves the picture; default: until one pixel is left.
+        spectral_norm: whether it takes the place of the discriminator's norm.
+        others: settings of `train` that change nothing here, such as the learning rate, or are not counted: feature
+            matching, a perceptual loss, augmentation and the average add work of their own.
 
     Raises:
         UsageError: sizes that cannot be built.
@@ -140,14 +146,16 @@ def step_work(
     (2.0, True)
     """
     check_count("batch_size", batch_size)
-    channels = {"source_channels": source_channels, "target_channels": target_channels}
-    generator = _generator_layers(image_size, filters, **channels, skips=skips, norm=norm, upsample=upsample)
+    channels: dict[str, Any] = {"source_channels": source_channels, "target_channels": target_channels}
+    kind: dict[str, Any] = {"skips": skips, "norm": norm, "upsample": upsample}
+    generator = _generator_layers(image_size, filters, **channels, **kind, depth=levels)
     g_operations, g_weights, g_activations = _sums(generator)
     g_activations += source_channels * image_size**2
     if dropout:  # a masked copy in each of the first decoder blocks
         blocks = [layer for layer in generator if layer.name.startswith("up_")][:DROPOUT_BLOCKS]
         g_activations += sum(layer.outputs * layer.size**2 for layer in blocks)
-    judged = _discriminator_layers(image_size, filters, receptive_field, **channels, conditional=conditional, norm=norm)
+    judges: dict[str, Any] = {"conditional": conditional, "norm": "none" if spectral_norm else norm}
+    judged = _discriminator_layers(image_size, filters, receptive_field, **channels, **judges)
     d_operations, d_weights, d_activations = _sums(judged)
     d_activations += (source_channels + target_channels) * image_size**2  # the two inputs
     game = adversarial is not None
@@ -185,10 +193,11 @@ def _sums(layers: list[_Layer]) -> tuple[int, int, int]:
 
 
 def _generator_layers(
-    image_size: int, filters: int, *, skips: bool, norm: str, upsample: str, **channels: int
+    image_size: int, filters: int, *, skips: bool, norm: str, upsample: str, depth: int | None, **channels: int
 ) -> list[_Layer]:
     found = []
-    for row in count_parameters(image_size, filters, skips=skips, norm=norm, upsample=upsample, **channels):
+    options: dict[str, Any] = {"skips": skips, "norm": norm, "upsample": upsample, "depth": depth, **channels}
+    for row in count_parameters(image_size, filters, **options):
         going_up = not row.name.startswith("down")
         # Each weight is used once for each place: of what comes out, or, transposed, of the half as large what goes in.
         places = (row.size // 2) ** 2 if going_up and upsample == "transpose" else row.size**2
@@ -561,7 +570,7 @@ def _measure(config: RunConfig, train: Split, val: Split, steps: int, folder: Pa
     gc.collect()  # models that nobody uses any more are no part of this one's memory
     memory = _PeakMemory()
     clock = time.perf_counter()
-    model = build_model(config)
+    model = ready_model(config)
     building, clock = time.perf_counter() - clock, time.perf_counter()
     batches = TrainingBatches(train, config.batch_size, config.seed, config.jitter, config.mirror)
     preparing = (time.perf_counter() - clock) / len(train)

@@ -181,7 +181,7 @@ def _generator_of(model: Any) -> tuple[keras.Model, str]:
     model = model.model if isinstance(getattr(model, "model", None), Pix2Pix) else model  # a Run
     statistics = "moving"
     if isinstance(model, (Pix2Pix, Translator)):
-        model, statistics = model.generator, model.statistics
+        model, statistics = model.test_generator, model.statistics
     if not isinstance(model, keras.Model):
         raise UsageError(
             f"A {type(model).__name__} cannot be exported: give a Pix2Pix, a Run, a generator, or `load_model(path)`."

@@ -85,7 +85,7 @@ class Gallery:
             UsageError: no such model.
             DataError: its file is missing or damaged.
         """
-        return _read_pictures(self.folder / f"{self.row(name)['name']}.webp")
+        return read_pictures(self.folder / f"{self.row(name)['name']}.webp")
 
     def discriminator(self, name: str) -> Any:
         """The trained discriminator of one model: `[source, picture]` in [-1, 1] to logits (patchgan only).
@@ -119,7 +119,7 @@ class Gallery:
             raise UsageError(f"Nothing was recorded while {name!r} was trained.")
         with np.load(path, allow_pickle=False) as stored:
             recorded = {key: stored[key] for key in stored.files}
-        pictures = _read_pictures(path.with_suffix(".webp"))
+        pictures = read_pictures(path.with_suffix(".webp"))
         shape = recorded["fake_logits"].shape[:2]
         logits = {key: recorded[key].astype("float32") for key in ("real_logits", "fake_logits")}
         return {"steps": recorded["steps"], "pictures": pictures.reshape(*shape, *pictures.shape[1:]), **logits}
@@ -153,8 +153,15 @@ def load_gallery(name: str) -> Gallery:
     return Gallery(name, record, rows, folder)
 
 
-def _read_pictures(path: Path) -> np.ndarray:
-    """Square pictures that stand below each other in one file, as a batch."""
+def read_pictures(path: Path) -> np.ndarray:
+    """Square pictures that stand below each other in one file, as a batch: uint8, (N, H, W, 3).
+
+    Raises:
+        DataError: the file is missing or damaged.
+
+    >>> read_pictures(shipped("gallery", "losses", "l1.webp")).shape[1:]
+    (32, 32, 3)
+    """
     try:
         tall = np.asarray(Image.open(path).convert("RGB"))
     except OSError as error:

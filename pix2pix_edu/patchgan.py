@@ -7,9 +7,9 @@ field, and says how real that patch looks as a logit: above 0 "real", below 0 "f
 from __future__ import annotations
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pix2pix_edu.backend import keras, layers
+from pix2pix_edu.backend import keras, layers, ops
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.sizes import check_image_size
 from pix2pix_edu.unet import NORMS, _Blocks, check_choice, check_count
@@ -30,6 +30,7 @@ def discriminator_model(
     norm: str = "batch",
     seed: int | None = None,
     precision: str = "float32",
+    spectral_norm: bool = False,
 ) -> keras.Model:
     """Build the discriminator: how real does each patch of a picture look, given its source?
 
@@ -44,6 +45,8 @@ def discriminator_model(
         norm: "batch", "instance", or "none".
         seed: makes the initial weights reproducible.
         precision: as for `generator_model`; the logits are in float32 with each.
+        spectral_norm: True divides the weights of each convolution by their largest singular value (`SpectralConv2D`),
+            in the place of `norm`: a norm after it would undo the division, for it brings any scale back to one.
 
     Returns:
         A Keras model from `[source, picture]`, floats in [-1, 1], to logits of shape (N, rows, columns, 1). The paper's
@@ -59,7 +62,9 @@ def discriminator_model(
     check_count("filters", filters)
     check_choice("norm", norm, NORMS)
     _check_receptive_field(receptive_field, image_size)
-    build = _Blocks(norm, seed=seed, precision=precision)
+    norm = "none" if spectral_norm else norm
+    convolution = SpectralConv2D if spectral_norm else layers.Conv2D
+    build = _Blocks(norm, seed=seed, precision=precision, convolution=convolution)
 
     source = layers.Input((image_size, image_size, source_channels), name="source")
     picture = layers.Input((image_size, image_size, target_channels), name="picture")
@@ -82,6 +87,64 @@ def discriminator_model(
     x = build.convolve(x, 1, name="to_logits", use_bias=True, **last)
     logits = layers.Activation("linear", dtype="float32", name="logits")(x)
     return keras.Model([source, picture], logits, name=f"patchgan_{receptive_field}")
+
+
+@keras.saving.register_keras_serializable("pix2pix_edu")
+class SpectralConv2D(layers.Conv2D):
+    """A convolution whose weights are divided by their largest singular value (Miyato et al. 2018).
+
+    Written as a matrix W with one column for each channel that comes out, the kernel then lengthens no vector: the
+    layer cannot amplify, and a discriminator of such layers has slopes that stay bounded. The singular value is found
+    by power iteration, one round for each call in training; between the rounds the layer remembers the direction `u`.
+
+    Keras has a wrapper for this, `SpectralNormalization`. It overwrites the weights instead of dividing them when they
+    are used, and what that does to the gradient differs between the backends.
+
+    >>> layer = SpectralConv2D(4, 3)
+    >>> layer(ops.ones((1, 8, 8, 2)), training=True).shape[-1]
+    4
+    """
+
+    def build(self, input_shape: tuple) -> None:
+        """Make the weights, and a direction to begin with."""
+        super().build(input_shape)
+        seed = getattr(self.kernel_initializer, "seed", None)
+        self.u = self.add_weight(
+            name="u",
+            shape=(self.filters,),
+            initializer=keras.initializers.RandomNormal(0.0, 1.0, seed=seed),
+            trainable=False,
+            autocast=False,  # too few bits, and the iteration would stand still
+        )
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Convolve with the divided weights; in training, first look a little closer for the singular value."""
+        matrix = ops.cast(ops.reshape(self.kernel, (-1, self.filters)), "float32")
+        fixed = ops.stop_gradient(matrix)  # the two directions are constants to the gradient, as in the paper
+        u = ops.stop_gradient(ops.convert_to_tensor(self.u))
+        v = _unit(ops.matmul(fixed, u))
+        if training:
+            u = _unit(ops.matmul(v, fixed))
+            self.u.assign(u)
+        sigma = ops.sum(v * ops.matmul(matrix, u))
+        kernel = ops.cast(ops.reshape(matrix / sigma, self.kernel.shape), self.compute_dtype)
+        outputs = self.convolution_op(inputs, kernel)
+        return outputs if self.bias is None else ops.add(outputs, self.bias)
+
+
+    def save_own_variables(self, store: Any) -> None:
+        """Called by Keras when it saves: a convolution would keep its weights alone, without the direction."""
+        super().save_own_variables(store)
+        store["u"] = ops.convert_to_numpy(self.u.value)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Called by Keras when it loads."""
+        super().load_own_variables(store)
+        self.u.assign(store["u"])
+
+
+def _unit(vector: Any) -> Any:
+    return vector / (ops.norm(vector) + 1e-12)
 
 
 @keras.saving.register_keras_serializable("pix2pix_edu")

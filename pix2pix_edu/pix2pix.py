@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from pix2pix_edu.backend import keras, ops
+from pix2pix_edu.diffaugment import DiffAugment
 from pix2pix_edu.errors import UsageError
+from pix2pix_edu.extras import Look, averaged_copy, features_apart, move_average, perceptual_loss, with_hidden
 from pix2pix_edu.losses import KINDS, adversarial_kind, adversarial_loss, l1_loss, l2_loss
 from pix2pix_edu.optimizers import PairOptimizer, for_precision, new_optimizer
 from pix2pix_edu.pairs.jitter import Jitter
@@ -40,33 +42,51 @@ class Pix2Pix(TrainStep, keras.Model):
         statistics: where the generator's batch normalisation takes mean and variance from when it translates:
             "batch" (the picture itself: the paper, for models trained at batch size 1) or "moving" (averages kept
             during training: better for models trained on larger batches).
+        ema: above 0, a running average of the generator's weights translates, while the generator itself goes on
+            learning; it is the decay for each step, such as 0.999 (lesson 12).
+        augment: augments what the discriminator sees, real and generated alike (lesson 12).
 
     Train it with `compile` and `fit(sources, targets)`, both float32 in [-1, 1]; or with `pix2pix_edu.train`.
 
     Each step records: `d_loss`, half the sum of `d_real` and `d_fake` (the discriminator on real and on generated
-    pairs), `g_gan` (how badly the generator is caught), `l1`, and `g_loss`, which is `g_gan + lambda_l1 * l1`. With
-    "bce" the chance level of `d_loss`, `d_real`, `d_fake` and `g_gan` is log 2 = 0.693.
+    pairs), `g_gan` (how badly the generator is caught), `l1`, and `g_loss`, which is `g_gan + lambda_l1 * l1`; what
+    `compile` adds to that sum is recorded as `features` and `perceptual`. With "bce" the chance level of `d_loss`,
+    `d_real`, `d_fake` and `g_gan` is log 2 = 0.693.
 
     >>> import pix2pix_edu as p2p
     >>> model = p2p.Pix2Pix(p2p.generator_model(32, 4), p2p.discriminator_model(32, 4))
     """
 
     def __init__(
-        self, generator: keras.Model, discriminator: keras.Model, statistics: str = "moving", **kwargs: Any
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        statistics: str = "moving",
+        ema: float = 0.0,
+        augment: DiffAugment | None = None,
+        **kwargs: Any,
     ) -> None:
         check_choice("statistics", statistics, STATISTICS)
+        check_ema(ema)
         super().__init__(**kwargs)
         self.generator = generator
         self.discriminator = discriminator
         self.statistics = statistics
-        names = ("g_loss", "g_gan", "l1", "d_loss", "d_real", "d_fake")
+        self.ema, self.averaged = ema, averaged_copy(generator) if ema else None
+        self.augment = augment
+        names = ("g_loss", "g_gan", "l1", "d_loss", "d_real", "d_fake", "features", "perceptual")
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.resident: Any = None  # pairs on the device, see `steps/resident.py`
         self.built = True  # both networks are; saving a model that Keras takes for unbuilt would lose its weights
 
     def call(self, source: Tensor, training: bool = False) -> Tensor:
         """Translate a batch: (N, H, W, source channels) to (N, H, W, target channels), floats in [-1, 1]."""
-        return self.generator(source, training=training)
+        return (self.generator if training else self.test_generator)(source, training=training)
+
+    @property
+    def test_generator(self) -> keras.Model:
+        """The generator that translates: the average of all steps with `ema`, else the one that learns."""
+        return self.generator if self.averaged is None else self.averaged
 
     def compile(
         self,
@@ -76,6 +96,9 @@ class Pix2Pix(TrainStep, keras.Model):
         adversarial: str | None = "bce",
         update: str = "alternating",
         distance: str = "l1",
+        feature_matching: float = 0.0,
+        perceptual: float = 0.0,
+        look: Look | None = None,
         **kwargs: Any,
     ) -> None:
         """Choose optimizers and losses; what is not given is the paper's.
@@ -88,12 +111,17 @@ class Pix2Pix(TrainStep, keras.Model):
             update: "alternating" (discriminator first, then the generator against the updated one: the paper) or
                 "simultaneous" (both from one forward pass).
             distance: "l1" or "l2".
+            feature_matching: weight of the distance between what the discriminator's hidden layers answer about the
+                real and about the generated pair (pix2pixHD: 10).
+            perceptual: weight of the distance between what a fixed network sees in target and translation.
+            look: that network, see `extras.perceptual_loss`.
             kwargs: further arguments of `keras.Model.compile`, such as `run_eagerly`.
 
         Raises:
             UsageError: an unknown choice, a negative weight, or nothing left to learn from.
         """
-        self._check_compile(lambda_l1, adversarial, update, distance)
+        weights = {"lambda_l1": lambda_l1, "feature_matching": feature_matching, "perceptual": perceptual}
+        self._check_compile(weights, adversarial, update, distance)
         if generator_optimizer is not None and generator_optimizer is discriminator_optimizer:
             raise UsageError("Both networks were given the same optimizer object. Make one for each: it keeps moments.")
         pair = PairOptimizer(
@@ -108,16 +136,23 @@ class Pix2Pix(TrainStep, keras.Model):
         # Keras would scale one loss for half precision; we have two, and scale them ourselves.
         super().compile(optimizer=pair, auto_scale_loss=False, **kwargs)
         self.lambda_l1, self.adversarial, self.update, self.distance = lambda_l1, adversarial, update, distance
-        self._compile_settings = {
-            "lambda_l1": lambda_l1, "adversarial": adversarial, "update": update, "distance": distance, **kwargs
-        }  # fmt: skip
+        self.feature_matching, self.perceptual, self.look = feature_matching, perceptual, look
+        self.with_hidden = with_hidden(self.discriminator) if feature_matching else None
+        choices = {"adversarial": adversarial, "update": update, "distance": distance}
+        self._compile_settings = {**weights, **choices, **kwargs}
 
     @staticmethod
-    def _check_compile(lambda_l1: float, adversarial: str | None, update: str, distance: str) -> None:
-        if lambda_l1 < 0:
-            raise UsageError(f"lambda_l1={lambda_l1} would reward pictures far from the target; give 0 or more.")
-        if adversarial is None and lambda_l1 == 0:
+    def _check_compile(weights: dict[str, float], adversarial: str | None, update: str, distance: str) -> None:
+        for name, weight in weights.items():
+            if weight < 0:
+                raise UsageError(f"{name}={weight} would reward pictures far from the target; give 0 or more.")
+        if adversarial is None and weights["lambda_l1"] == weights["perceptual"] == 0:
             raise UsageError("With adversarial=None and lambda_l1=0 there is nothing to learn from; set one of them.")
+        if adversarial is None and weights["feature_matching"]:
+            raise UsageError(
+                f"feature_matching={weights['feature_matching']} compares what the discriminator sees, but with "
+                "adversarial=None it learns nothing. Choose an adversarial loss, or perceptual=... instead."
+            )
         if adversarial is not None:
             check_choice("adversarial", adversarial, tuple(KINDS))
         check_choice("update", update, UPDATES)
@@ -132,37 +167,82 @@ class Pix2Pix(TrainStep, keras.Model):
 
     def discriminator_loss(self, source: Tensor, target: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What the discriminator lowers, and its terms: real pairs should be called real, generated ones fake."""
+        source, target, fake = self.shown(source, target, fake)
         real_output = self.discriminator([source, target], training=True)
         fake_output = self.discriminator([source, fake], training=True)
         return self._discriminator_terms(real_output, fake_output)
 
     def generator_loss(self, source: Tensor, target: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What the generator lowers, and its terms: be called real, and stay near the target."""
-        return self._generator_terms(target, fake, self.discriminator([source, fake], training=True))
+        seen_source, seen_target, seen_fake = self.shown(source, target, fake)
+        output, hidden = self._judge(seen_source, seen_fake)
+        wanted = self._judge(seen_source, seen_target)[1] if self.feature_matching else []
+        return self._generator_terms(target, fake, output, wanted, hidden)
 
     def both_losses(self, source: Tensor, target: Tensor, fake: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Both losses from one pass of the discriminator, for the simultaneous update."""
-        real_output = self.discriminator([source, target], training=True)
-        fake_output = self.discriminator([source, fake], training=True)
-        generator_loss, generator_terms = self._generator_terms(target, fake, fake_output)
+        seen_source, seen_target, seen_fake = self.shown(source, target, fake)
+        real_output, wanted = self._judge(seen_source, seen_target)
+        fake_output, hidden = self._judge(seen_source, seen_fake)
+        generator_loss, generator_terms = self._generator_terms(target, fake, fake_output, wanted, hidden)
         discriminator_loss, discriminator_terms = self._discriminator_terms(real_output, fake_output)
         return generator_loss, discriminator_loss, {**generator_terms, **discriminator_terms}
 
     def distance_loss(self, target: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted distance alone, for training without an adversary."""
-        loss = self.lambda_l1 * DISTANCES[self.distance](target, fake)
-        return loss, {"g_loss": loss, "l1": l1_loss(target, fake)}
+        loss, terms = self.lambda_l1 * DISTANCES[self.distance](target, fake), {"l1": l1_loss(target, fake)}
+        if self.perceptual:
+            terms["perceptual"] = perceptual_loss(self.look, target, fake)
+            loss = loss + self.perceptual * terms["perceptual"]
+        return loss, {**terms, "g_loss": loss}
 
-    def _generator_terms(self, target: Tensor, fake: Tensor, fake_output: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def shown(self, source: Tensor, target: Tensor, fake: Tensor) -> list[Tensor]:
+        """What the discriminator is shown of a batch: all as it is, or all augmented alike."""
+        pictures = [source, target, fake]
+        return pictures if self.augment is None else self.augment(pictures)
+
+    def _judge(self, source: Tensor, picture: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The discriminator's logits, and for feature matching what its hidden layers answered."""
+        if self.with_hidden is None:
+            return self.discriminator([source, picture], training=True), []
+        *hidden, logits = self.with_hidden([source, picture])
+        return logits, hidden
+
+    def _generator_terms(
+        self, target: Tensor, fake: Tensor, fake_output: Tensor, wanted: list[Tensor], hidden: list[Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         caught = adversarial_kind(self.adversarial).generator(fake_output)
         loss, terms = self.distance_loss(target, fake)
         loss = caught + loss
+        if self.feature_matching:
+            terms["features"] = features_apart(wanted, hidden)
+            loss = loss + self.feature_matching * terms["features"]
         return loss, {**terms, "g_loss": loss, "g_gan": caught}
 
     def _discriminator_terms(self, real_output: Tensor, fake_output: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         kind = adversarial_kind(self.adversarial)
         loss = adversarial_loss(real_output, fake_output, self.adversarial).discriminator
         return loss, {"d_loss": loss, "d_real": kind.real(real_output), "d_fake": kind.fake(fake_output)}
+
+    # --- an average of the generator --------------------------------------------------------------------------------
+
+    def average(self, source: Tensor) -> None:
+        """At the end of a step: let the averaged generator follow; without `ema` there is nothing to do."""
+        if self.averaged is not None:
+            move_average(self.averaged, self.generator, self.ema, self.optimizer.iterations)
+            # The batch statistics of an average of networks are not the average of theirs: it measures its own.
+            self.averaged(source, training=True)
+
+    @property
+    def trainable_variables(self) -> list:
+        """What the optimizers change: the weights of both networks, not those of the average."""
+        return [*self.generator.trainable_variables, *self.discriminator.trainable_variables]
+
+    @property
+    def non_trainable_variables(self) -> list:
+        """Everything else that training changes."""
+        trained = {id(variable) for variable in self.trainable_variables}
+        return [variable for variable in self.variables if id(variable) not in trained]
 
     # --- pairs on the device ----------------------------------------------------------------------------------------
 
@@ -198,8 +278,10 @@ class Pix2Pix(TrainStep, keras.Model):
 
     def recorded(self) -> dict[str, Tensor]:
         """The running means of what a step records."""
-        names = ("g_loss", "l1") if self.discriminator_is_idle else tuple(self.trackers)
-        return {name: self.trackers[name].result() for name in names}
+        unused = {"g_gan", "d_loss", "d_real", "d_fake"} if self.discriminator_is_idle else set()
+        extras = {"features": self.feature_matching, "perceptual": self.perceptual}
+        unused |= {name for name, weight in extras.items() if not weight}
+        return {name: tracker.result() for name, tracker in self.trackers.items() if name not in unused}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -218,9 +300,16 @@ class Pix2Pix(TrainStep, keras.Model):
     # --- saving and loading -----------------------------------------------------------------------------------------
 
     def _noise_states(self) -> dict[str, Any]:
-        """The dropout layers' random states. Keras does not save them; a run that resumes exactly needs them."""
-        drops = [layer for layer in self.generator.layers if isinstance(layer, keras.layers.Dropout)]
-        return {layer.name: layer.seed_generator.state for layer in drops}
+        """The random states of dropout and augmentation, which Keras does not save. Exact resuming needs them."""
+        networks = {"": self.generator, "averaged_": self.averaged}
+        drops = {
+            f"{prefix}{layer.name}": layer
+            for prefix, network in networks.items()
+            for layer in (network.layers if network is not None else [])
+            if isinstance(layer, keras.layers.Dropout)
+        }
+        random = drops if self.augment is None else {**drops, self.augment.name: self.augment}
+        return {name: layer.seed_generator.state for name, layer in random.items()}
 
     def save_own_variables(self, store: Any) -> None:
         """Called by Keras when it saves weights."""
@@ -241,14 +330,16 @@ class Pix2Pix(TrainStep, keras.Model):
             "generator": serialize(self.generator),
             "discriminator": serialize(self.discriminator),
             "statistics": self.statistics,
+            "ema": self.ema,
+            "augment": None if self.augment is None else serialize(self.augment),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Pix2Pix:
         """Build the model again from `get_config()`."""
         restore = keras.saving.deserialize_keras_object
-        networks = {name: restore(config[name]) for name in ("generator", "discriminator")}
-        return cls(**{**config, **networks})
+        parts = ("generator", "discriminator", "augment")
+        return cls(**{**config, **{name: restore(config[name]) for name in parts if config.get(name)}})
 
     def get_compile_config(self) -> dict[str, Any]:
         """Both optimizers and the choice of losses."""
@@ -264,6 +355,15 @@ class Pix2Pix(TrainStep, keras.Model):
         restore = keras.saving.deserialize_keras_object
         optimizers = {name: restore(config[name]) for name in ("generator_optimizer", "discriminator_optimizer")}
         self.compile(**{**config, **optimizers})
+
+
+def check_ema(ema: float) -> None:
+    """Raise a `UsageError` unless `ema` is a share from 0 to below 1.
+
+    >>> check_ema(0.999)
+    """
+    if not 0.0 <= ema < 1.0:
+        raise UsageError(f"ema={ema} does not work: it is the share of the average that a step keeps, such as 0.999.")
 
 
 def train_step(model: Pix2Pix, input_image: Tensor, target_image: Tensor) -> dict[str, float]:

@@ -30,6 +30,8 @@ class Preset:
     upsample: str = "transpose"
     dropout: float = 0.5
     learning_rate: float = 2e-4
+    d_learning_rate: float | None = None  # of the discriminator, if it should have one of its own
+    beta_1: float = 0.5  # of both Adam optimizers
     lambda_l1: float = 100.0
     adversarial: str | None = "bce"
     update: str = "alternating"
@@ -37,6 +39,14 @@ class Preset:
     precision: str = "float32"  # or "bfloat16", "float16"; "auto" is bfloat16 where the machine has it
     steps_per_call: int = 1  # above 1 the pairs live on the device, and so many steps run in one call
     bottleneck_norm: bool = False  # True repeats the published error (lesson 12)
+    levels: int | None = None  # how often the generator halves the picture; None: until one pixel is left
+    # What came after pix2pix (lesson 12).
+    feature_matching: float = 0.0  # weight of the distance between the discriminator's hidden answers (pix2pixHD: 10)
+    perceptual: float = 0.0  # weight of the distance between what a fixed network sees
+    perceptual_features: str = "auto"  # whose: "vgg16", "emoji", "course", see `feature_network`
+    spectral_norm: bool = False  # in the discriminator, in the place of its norm
+    ema: float = 0.0  # above 0, an average of the generator's weights translates; 0.999 reaches back 1,000 steps
+    diffaugment: str = ""  # "colour", "translation", "cutout", with commas: what the discriminator sees
 
     def settings(self) -> dict:
         """Everything but the name and the description, as a dictionary.

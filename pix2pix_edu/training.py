@@ -20,12 +20,14 @@ import numpy as np
 from pix2pix_edu import __version__
 from pix2pix_edu.backend import keras
 from pix2pix_edu.checkpoints import RunConfig, RunFolder, best_epoch, build_model
+from pix2pix_edu.diffaugment import chosen_words
 from pix2pix_edu.errors import CheckpointError, DataError, TrainingError, UsageError, nearest
 from pix2pix_edu.evaluation import compare
+from pix2pix_edu.evaluation.perceptual import feature_network, training_features
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.pairs.jitter import Jitter, jitter_size, order, rng_for
 from pix2pix_edu.paths import free_run_folder
-from pix2pix_edu.pix2pix import Pix2Pix
+from pix2pix_edu.pix2pix import Pix2Pix, check_ema
 from pix2pix_edu.precision import policy_of
 from pix2pix_edu.presets import choose_preset
 from pix2pix_edu.progress import progress
@@ -313,7 +315,12 @@ def _make_config(
         ("steps_per_call", settings["steps_per_call"]),
     ):
         check_count(name, value)
-    policy_of(settings["precision"])  # an unknown one is refused here, before anything is written
+    # What is wrong with these is said here, before anything is written.
+    policy_of(settings["precision"])
+    check_ema(settings["ema"])
+    chosen_words(settings["diffaugment"])
+    if settings["perceptual"]:
+        training_features(settings["perceptual_features"])
     for name in ("train", "val"):
         if len(getattr(pairs, name)) == 0:
             raise DataError(f"The {name} split of {pairs.name!r} is empty; training needs pairs to {_USE[name]}.")
@@ -343,7 +350,7 @@ def _start(
     folder: RunFolder, config: RunConfig, resume: bool
 ) -> tuple[RunConfig, Pix2Pix, int, dict[str, list[float]]]:
     """The final settings; a new model, or the one that the folder holds; the epochs that are done; their history."""
-    wanted, config = config.precision, config.resolved()
+    wanted, config = config, _decided(config)
     if not resume:
         if folder.exists():
             raise UsageError(
@@ -351,20 +358,39 @@ def _start(
                 "another run_dir."
             )
         folder.write_config(config)
-        return config, build_model(config), 0, {}
+        return config, ready_model(config), 0, {}
     before = folder.read_config()
-    if wanted == "auto":  # another machine may choose otherwise; a run stays what it was
-        config = replace(config, precision=before.precision)
+    for name in ("precision", "perceptual_features"):  # another machine may choose otherwise; a run stays what it was
+        if getattr(wanted, name) == "auto":
+            config = replace(config, **{name: getattr(before, name)})
     if changed := before.differences(config):
         raise CheckpointError(
             f"{folder.path} cannot be resumed with other settings ({'; '.join(changed)}). Use the settings it was "
             "started with (only epochs may grow), or start a new run in another folder."
         )
-    model = build_model(config)
+    model = ready_model(config)
     done = folder.load_newest(model)
     folder.tidy(done)
     folder.write_config(replace(config, epochs=max(config.epochs, done)))
     return config, model, done, folder.read_history(done)
+
+
+def _decided(config: RunConfig) -> RunConfig:
+    """The same settings, with everything decided that was left to this machine."""
+    config = config.resolved()
+    features = training_features(config.perceptual_features) if config.perceptual else config.perceptual_features
+    return replace(config, perceptual_features=features)
+
+
+def ready_model(config: RunConfig) -> Pix2Pix:
+    """The model of `build_model`, and where a perceptual loss is asked for also the network that it looks with.
+
+    >>> ready_model(RunFolder("runs/emoji-small-001").read_config())  # doctest: +SKIP
+    """
+    model = build_model(config)
+    if config.perceptual:
+        model.look = feature_network(config.perceptual_features)
+    return model
 
 
 @contextmanager

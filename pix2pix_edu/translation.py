@@ -21,7 +21,8 @@ from pix2pix_edu.precision import in_float32
 from pix2pix_edu.unet import check_choice
 
 BATCH = 32
-EXAMPLES = ("emoji",)  # generators that ship with the course, in data/weights/
+# Generators that ship with the course, in data/weights/; what the others do is in `pix2pix_edu.applications.TASKS`.
+EXAMPLES = ("emoji", "facades", "glyphs", "inpaint")
 
 
 class Translator:
@@ -44,6 +45,11 @@ class Translator:
     def image_size(self) -> int:
         """Height and width, in pixels, of the pictures that the generator was trained on."""
         return int(self.generator.input_shape[1])
+
+    @property
+    def test_generator(self) -> keras.Model:
+        """The generator, under the name that it has in a `Pix2Pix`."""
+        return self.generator
 
     def __repr__(self) -> str:
         size, weights = self.image_size, self.generator.count_params()
@@ -121,9 +127,9 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 def _generator_and_statistics(model: Any) -> tuple[keras.Model, str]:
     if isinstance(model, (Pix2Pix, Translator)):
-        return model.generator, model.statistics
+        return model.test_generator, model.statistics
     if isinstance(getattr(model, "model", None), Pix2Pix):  # a Run
-        return model.model.generator, model.model.statistics
+        return model.model.test_generator, model.model.statistics
     if isinstance(model, keras.Model):
         return model, "moving"
     raise UsageError(
@@ -153,7 +159,7 @@ def _pad(batch: np.ndarray, multiple: int) -> np.ndarray:
     return np.pad(batch, [(0, 0), (0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
 
 
-def _at_size(generator: keras.Model, size: tuple[int, ...]) -> keras.Model:
+def _at_size(generator: keras.Model, size: tuple[int | None, ...]) -> keras.Model:
     """The same network for another size of picture. All its layers are convolutions, so the weights fit any size."""
     if tuple(generator.input_shape[1:3]) == tuple(size):
         return generator
@@ -235,7 +241,7 @@ def save_generator(
     'tiny.p2p'
     """
     facts = {"statistics": model.statistics, "about": about or {}}
-    return save_network(model.generator, "generator", Path(path), facts, significant_bits)
+    return save_network(model.test_generator, "generator", Path(path), facts, significant_bits)
 
 
 def save_discriminator(
@@ -310,7 +316,7 @@ def load_model(path: Path | str) -> Translator:
     if path.is_dir():
         folder = RunFolder(path)
         model = folder.load_model()
-        return Translator(model.generator, model.statistics, about=asdict(folder.read_config()))
+        return Translator(model.test_generator, model.statistics, about=asdict(folder.read_config()))
     generator, header = load_network(path, "generator")
     return Translator(generator, header["statistics"], about=header["about"])
 
@@ -375,7 +381,10 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def load_example_model(name: str = "emoji") -> Translator:
-    """A trained generator that ships with the course: "emoji" colours line drawings at 64 px.
+    """A trained generator of 64 px that ships with the course: "emoji" colours line drawings.
+
+    The others are those of lesson 10: "facades" (labels to house front), "glyphs" (one typeface to another) and
+    "inpaint" (fills holes).
 
     Raises:
         UsageError: no such example.

@@ -33,6 +33,7 @@ def generator_model(
     seed: int | None = None,
     precision: str = "float32",
     bottleneck_norm: bool = False,
+    levels: int | None = None,
 ) -> keras.Model:
     """Build the generator: a source picture in, a translated picture of the same size out.
 
@@ -51,6 +52,8 @@ def generator_model(
             statistics and the picture stay in float32; or "auto", bfloat16 where the machine has it.
         bottleneck_norm: True also normalises the 1x1 bottleneck, the error that the authors corrected: at batch size 1
             nothing passes it any more. Lesson 12 shows what that costs.
+        levels: how often the picture is halved: the depth of the network. Default: until one pixel is left, as in the
+            paper. With fewer levels the bottleneck keeps several pixels, none of which sees the whole picture.
 
     Returns:
         A Keras model from floats in [-1, 1] of shape (N, image_size, image_size, source_channels) to floats in
@@ -65,7 +68,7 @@ def generator_model(
     image_size = check_image_size(image_size)
     _check_options(filters, norm, upsample, dropout)
     build = _Blocks(norm, upsample, seed, precision)
-    widths = encoder_widths(image_size, filters)
+    widths = encoder_widths(2 ** _check_levels("levels", levels, image_size), filters)
 
     source = x = layers.Input((image_size, image_size, source_channels), name="source")
     encoded = []
@@ -99,8 +102,15 @@ def encoder_widths(image_size: int, filters: int) -> list[int]:
 class _Blocks:
     """The building blocks of both networks, with their names, initial weights and seeds."""
 
-    def __init__(self, norm: str, upsample: str = "transpose", seed: int | None = None, precision: str = "float32"):
-        self.norm, self.upsample, self._seed = norm, upsample, seed
+    def __init__(
+        self,
+        norm: str,
+        upsample: str = "transpose",
+        seed: int | None = None,
+        precision: str = "float32",
+        convolution: type[keras.Layer] = layers.Conv2D,
+    ):
+        self.norm, self.upsample, self._seed, self.convolution = norm, upsample, seed, convolution
         policy = policy_of(precision)
         self.policy = None if policy == "float32" else policy  # None: Keras' own setting, float32 unless changed
 
@@ -123,7 +133,7 @@ class _Blocks:
 
     def convolve(self, x: keras.KerasTensor, width: int, name: str, **options) -> keras.KerasTensor:
         options = {"kernel_size": 4, "strides": 2, "padding": "same", "use_bias": False} | options
-        return layers.Conv2D(width, kernel_initializer=self.kernel(), name=name, dtype=self.policy, **options)(x)
+        return self.convolution(width, kernel_initializer=self.kernel(), name=name, dtype=self.policy, **options)(x)
 
     def down(self, x: keras.KerasTensor, width: int, level: int, normalise: bool) -> keras.KerasTensor:
         """Halve the picture: convolution, norm, LeakyReLU (slope 0.2)."""
@@ -248,11 +258,7 @@ def count_parameters(
     """
     image_size = check_image_size(image_size)
     _check_options(filters, norm, upsample, dropout=0.0)
-    deepest = image_size.bit_length() - 1
-    depth = deepest if depth is None else depth
-    check_count("depth", depth)
-    if depth > deepest:
-        raise UsageError(f"depth={depth} does not work: after {deepest} halvings of {image_size} px one pixel is left.")
+    depth = _check_levels("depth", depth, image_size)
     widths = encoder_widths(2**depth, filters)
 
     rows = []
@@ -335,6 +341,18 @@ def check_count(name: str, value: int) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")
+
+
+def _check_levels(name: str, levels: int | None, image_size: int) -> int:
+    """How often to halve a picture of this size: as often as was asked for, or until one pixel is left."""
+    deepest = image_size.bit_length() - 1
+    levels = deepest if levels is None else levels
+    check_count(name, levels)
+    if levels > deepest:
+        raise UsageError(
+            f"{name}={levels} does not work: after {deepest} halvings of {image_size} px one pixel is left."
+        )
+    return levels
 
 
 def _check_options(filters: int, norm: str, upsample: str, dropout: float) -> None:

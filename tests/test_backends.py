@@ -27,26 +27,42 @@ import sys
 import numpy as np
 import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras
+from pix2pix_edu.diffaugment import DiffAugment, augmented
+from pix2pix_edu.evaluation.perceptual import feature_network
 out, steps = sys.argv[1], int(sys.argv[2])
+
+class SameDraws(DiffAugment):
+    def call(self, pictures):  # what a backend draws is its own affair; what it does with that is not
+        draws = np.random.default_rng(3).uniform(0, 1, (4, 7)).astype("float32")
+        return augmented(pictures, keras.ops.convert_to_tensor(draws), self.words)
+
 rng = np.random.default_rng(0)
 sources, targets = (rng.uniform(-1, 1, (8, 32, 32, 3)).astype("float32") for _ in range(2))
 results = {}
 for name, settings in {
     "alternating": {}, "simultaneous": {"update": "simultaneous"}, "distance": {"adversarial": None, "distance": "l2"},
     "hinge": {"adversarial": "hinge", "lambda_l1": 10.0},
+    "after": {"feature_matching": 10.0, "perceptual": 10.0, "look": feature_network("emoji")},
 }.items():
-    networks = p2p.generator_model(32, 4, dropout=0.0), p2p.discriminator_model(32, 4, receptive_field=16)
+    after = name == "after"
+    networks = (
+        p2p.generator_model(32, 4, dropout=0.0, levels=3 if after else None),
+        p2p.discriminator_model(32, 4, receptive_field=16, spectral_norm=after),
+    )
     start = np.random.default_rng(1)
     for network in networks:  # initial weights from NumPy: each backend has random numbers of its own
-        network.set_weights([start.normal(0, 0.02, w.shape) + (w if w.ndim == 1 else 0) for w in network.get_weights()])
-    model = p2p.Pix2Pix(*networks)
+        kept = [w if set(np.unique(w)) <= {0, 1} else 0 for w in network.get_weights()]  # of the norms
+        network.set_weights([start.normal(0, 0.02, w.shape) + k for w, k in zip(network.get_weights(), kept)])
+    extras = {"ema": 0.9, "augment": SameDraws("colour,translation,cutout")} if after else {}
+    model = p2p.Pix2Pix(*networks, **extras)
     model.compile(**settings)
     losses = []
     for step in range(steps):
         batch = slice(step % 2 * 4, step % 2 * 4 + 4)
         losses.append(list(p2p.train_step(model, sources[batch], targets[batch]).values()))
     results[f"{name}/losses"] = np.array(losses)
-    for number, variable in enumerate([*networks[0].variables, *networks[1].variables]):
+    averaged = model.averaged.variables if after else []
+    for number, variable in enumerate([*networks[0].variables, *networks[1].variables, *averaged]):
         results[f"{name}/{number:03d}"] = keras.ops.convert_to_numpy(variable.value)
 np.savez(out, **results)
 print(keras.config.backend())

@@ -5,7 +5,16 @@ import pytest
 
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.patchgan import RECEPTIVE_FIELDS, Patch, discriminator_model, patch_of, receptive_field, smallest_size
+from pix2pix_edu.patchgan import (
+    RECEPTIVE_FIELDS,
+    Patch,
+    SpectralConv2D,
+    discriminator_model,
+    patch_of,
+    receptive_field,
+    smallest_size,
+)
+from pix2pix_edu.translation import load_discriminator, save_network
 from pix2pix_edu.unet import generator_model
 
 # output size at 256 px: halve n times, then lose one pixel in each of the two layers of stride 1
@@ -203,3 +212,72 @@ def test_too_large_a_field_names_those_that_fit():
 def test_arguments_that_cannot_work_are_explained(arguments, message):
     with pytest.raises(UsageError, match=message):
         discriminator_model(**{"image_size": 64, "filters": 2, **arguments})
+
+
+# --- spectral norm ----------------------------------------------------------------------------------------------------
+
+
+def test_the_weights_are_divided_by_their_largest_singular_value():
+    pictures = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+    layer, plain = SpectralConv2D(5, 4, strides=2, padding="same"), keras.layers.Conv2D(5, 4, 2, padding="same")
+    for one in (layer, plain):
+        one.build(pictures.shape)
+    layer.bias.assign(np.arange(5.0))
+    for _ in range(200):
+        layer(pictures, training=True)
+    kernel = np.array(layer.kernel)
+    sigma = np.linalg.svd(kernel.reshape(-1, 5), compute_uv=False)[0]
+    plain.set_weights([kernel / sigma, np.arange(5.0)])
+    for training in (True, False):
+        np.testing.assert_allclose(layer(pictures, training=training), plain(pictures), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(np.array(layer.kernel), kernel)  # what is trained stays as it is
+
+
+def test_its_gradient_is_that_of_the_division_with_sigma_in_it():
+    """Miyato et al., equation 10: the part of the slope that would only lengthen the weights is taken away."""
+    tf = pytest.importorskip("tensorflow")
+    layer = SpectralConv2D(3, 1, use_bias=False)
+    pictures = tf.random.stateless_normal((2, 4, 4, 6), seed=(0, 1))
+    for _ in range(300):
+        layer(pictures, training=True)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(layer(pictures, training=True) - 1.0))
+    found = tape.gradient(loss, layer.trainable_variables)[0].numpy()
+    kernel = np.array(layer.kernel, "float64")
+    inputs, numeric = pictures.numpy().astype("float64"), np.zeros_like(kernel)
+
+    def value(weights):
+        divided = weights[0, 0] / np.linalg.svd(weights[0, 0], compute_uv=False)[0]
+        return np.square(inputs @ divided - 1.0).mean()
+
+    for place in np.ndindex(kernel.shape):
+        step = np.zeros_like(kernel)
+        step[place] = 1e-5
+        numeric[place] = (value(kernel + step) - value(kernel - step)) / 2e-5
+    np.testing.assert_allclose(found, numeric, rtol=1e-3, atol=1e-5)
+
+
+def test_spectral_norm_takes_the_place_of_the_norm_and_can_be_stored(tmp_path):
+    model = discriminator_model(32, 4, receptive_field=34, spectral_norm=True, seed=1)
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert "SpectralConv2D" in kinds and not kinds & {"FusedBatchNormalization", "Conv2D"}
+    assert receptive_field(model) == 34
+    assert patch_of(model, 2, 3) == patch_of(discriminator_model(32, 4, receptive_field=34), 2, 3)
+    pair = [np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype("float32") for _ in range(2)]
+    model(pair, training=True)
+    for path in (tmp_path / "judge.keras", tmp_path / "judge.p2p"):
+        if path.suffix == ".keras":
+            model.save(path)
+            loaded = keras.models.load_model(path)
+        else:
+            save_network(model, "discriminator", path, {})
+            loaded = load_discriminator(path)
+        np.testing.assert_allclose(loaded(pair), model(pair), atol=5e-3)
+
+
+def test_spectral_norm_in_half_precision_keeps_its_direction_in_float32():
+    model = discriminator_model(32, 4, receptive_field=16, spectral_norm=True, precision="bfloat16")
+    pair = [np.ones((1, 32, 32, 3), "float32")] * 2
+    before = np.array(model.get_layer("conv_2").u)
+    assert model(pair, training=True).dtype == "float32"
+    assert model.get_layer("conv_2").u.dtype == "float32" and not np.array_equal(before, model.get_layer("conv_2").u)

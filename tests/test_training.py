@@ -17,6 +17,7 @@ import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras
 from pix2pix_edu.checkpoints import RunFolder, best_epoch
 from pix2pix_edu.errors import CheckpointError, DataError, StorageError, TrainingError, UsageError
+from pix2pix_edu.evaluation.perceptual import vgg16_weights
 from pix2pix_edu.pairs.jitter import Jitter, order, rng_for
 from pix2pix_edu.training import TrainingBatches, load_run, train
 from pix2pix_edu.translation import to_float
@@ -205,6 +206,43 @@ def test_resuming_a_finished_run_changes_nothing_and_more_epochs_go_on(run, tmp_
     assert_same_run(run, longer)
 
 
+AFTER = {
+    "feature_matching": 10.0,
+    "perceptual": 5.0,
+    "perceptual_features": "emoji",
+    "spectral_norm": True,
+    "ema": 0.9,
+    "diffaugment": "colour,translation,cutout",
+    "levels": 3,
+}
+
+
+def test_a_run_with_everything_that_came_later_can_be_resumed(tmp_path):
+    whole = train(make_pairs(), epochs=2, run_dir=tmp_path / "whole", **SMALL, **AFTER)
+    assert {"features", "perceptual"} <= whole.history.keys()
+    train(make_pairs(), epochs=1, run_dir=tmp_path / "stopped", **SMALL, **AFTER)
+    resumed = train(make_pairs(), epochs=2, run_dir=tmp_path / "stopped", resume=True, **SMALL, **AFTER)
+    assert_same_run(whole, resumed)
+    assert p2p.evaluate(whole, make_pairs().val)["ssim"] == pytest.approx(whole.history["val_ssim"][-1])
+    loaded = p2p.load_model(whole.run_dir)  # the best epoch's average
+    assert p2p.evaluate(loaded, make_pairs().val)["ssim"] == pytest.approx(max(whole.history["val_ssim"]))
+    with pytest.raises(CheckpointError, match=r"ema: 0\.9 before, 0\.5 now"):
+        train(make_pairs(), epochs=3, run_dir=whole.run_dir, resume=True, **SMALL, **{**AFTER, "ema": 0.5})
+
+
+def test_whose_features_are_compared_is_decided_once_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))  # where no weights of VGG16 are
+    settings = {**SMALL, "perceptual": 1.0}
+    run = train(make_pairs(4), epochs=1, run_dir=tmp_path / "r", **settings)
+    assert RunFolder(run.run_dir).read_config().perceptual_features == "emoji"
+    with pytest.raises(CheckpointError, match="perceptual_features: 'emoji' before, 'course' now"):
+        train(make_pairs(4), run_dir=run.run_dir, resume=True, **settings, perceptual_features="course")
+    (tmp_path / "models").mkdir()
+    vgg16_weights().write_bytes(b"now they are here")
+    again = train(make_pairs(4), epochs=1, run_dir=run.run_dir, resume=True, **settings)
+    assert again.config["perceptual_features"] == "emoji" and again.history["epoch"] == [1]
+
+
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(run, tmp_path):
     first = train(make_pairs(), epochs=2, run_dir=tmp_path / "r", **SMALL)
     newest = RunFolder(first.run_dir).saved()[2]
@@ -323,6 +361,9 @@ def test_a_file_where_the_folder_should_be_is_explained(tmp_path):
         ({"monitor": "val_fid"}, "val_fid"),
         ({"preset": "smal"}, "Did you mean 'small'"),
         ({"batch_size": -1}, "batch_size=-1"),
+        ({"ema": 1.0}, "ema=1.0"),
+        ({"diffaugment": "color"}, "Did you mean 'colour'"),
+        ({"perceptual": 1.0, "perceptual_features": "vgg19"}, "Did you mean 'vgg16'"),
     ],
 )
 def test_settings_that_cannot_work_are_explained(tmp_path, settings, message):

@@ -5,7 +5,7 @@ import pytest
 
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.unet import encoder_widths, generator_model
+from pix2pix_edu.unet import count_parameters, encoder_widths, generator_model
 
 KERNEL = 4 * 4  # every convolution of the paper
 
@@ -182,3 +182,19 @@ def test_with_a_normalised_bottleneck_nothing_passes_it_at_batch_size_1():
         model = generator_model(32, 4, skips=False, dropout=0.0, bottleneck_norm=error, seed=1)
         drawn = [np.asarray(model(picture, training=True)) for picture in pictures]
         assert np.allclose(*drawn, atol=1e-6) == alike
+
+
+@pytest.mark.parametrize(("levels", "skips"), [(1, True), (3, True), (4, False), (6, True)])
+def test_a_shallower_generator_halves_so_often_and_has_the_parameters_of_the_count(levels, skips):
+    model = generator_model(64, 4, levels=levels, skips=skips)
+    bottleneck = model.get_layer(f"down_{levels}")
+    assert bottleneck.output.shape[1] == 64 >> levels and model.output_shape == (None, 64, 64, 3)
+    assert not [layer for layer in model.layers if layer.name.startswith(f"down_{levels + 1}")]
+    counted = count_parameters(64, 4, skips=skips, depth=levels).total
+    assert counted == sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+@pytest.mark.parametrize(("levels", "message"), [(7, "after 6 halvings of 64"), (0, "levels=0"), (2.0, "levels=2.0")])
+def test_levels_that_cannot_be_built_are_explained(levels, message):
+    with pytest.raises(UsageError, match=message):
+        generator_model(64, 4, levels=levels)

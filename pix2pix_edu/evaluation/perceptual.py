@@ -18,11 +18,13 @@ from pix2pix_edu.errors import DownloadError, UsageError, nearest
 from pix2pix_edu.evaluation.checks import comparable
 
 FEATURES = ("auto", "vgg16", "course")
+TRAINING_FEATURES = ("auto", "vgg16", "emoji", "course")
 VGG_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
 VGG_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 # Of the segmenter. Measured at 64 px: a shift by two pixels costs less than a blur of sigma 1.5 (.38 and .64 on house
 # fronts, .25 and .40 on emoji). The encoder of the emoji generator says the opposite of house fronts (.17 and .12).
 COURSE_LAYERS = ("down_1", "down_2", "down_3")
+EMOJI_LAYERS = ("down_1", "down_2", "down_3")  # of the emoji generator's encoder
 SMALLEST = 32  # pixels; below it the deepest layers have hardly a pixel left
 BATCH = 32
 KEEP_FINITE = 1e-8
@@ -135,6 +137,14 @@ Looker = Callable[[np.ndarray], list[np.ndarray]]  # RGB, 0 to 255, (N, H, W, 3)
 def _vgg16(fetch: bool) -> Looker:
     from pix2pix_edu.backend import keras
 
+    network = _vgg16_layers(fetch)
+    return lambda pictures: _answers(network, keras.applications.vgg16.preprocess_input(pictures.copy()))
+
+
+@lru_cache(maxsize=1)
+def _vgg16_layers(fetch: bool) -> Any:
+    from pix2pix_edu.backend import keras
+
     try:
         network = keras.applications.VGG16(
             include_top=False, weights="imagenet" if fetch else str(vgg16_weights()), input_shape=(None, None, 3)
@@ -145,15 +155,78 @@ def _vgg16(fetch: bool) -> Looker:
             'features="course" uses the small network that ships with the course. A file that is cut off must be '
             f"deleted first: {vgg16_weights()}"
         ) from error
-    layers = keras.Model(network.inputs[0], [network.get_layer(name).output for name in VGG_LAYERS])
-    return lambda pictures: _answers(layers, keras.applications.vgg16.preprocess_input(pictures.copy()))
+    return keras.Model(network.inputs[0], [network.get_layer(name).output for name in VGG_LAYERS])
+
+
+@lru_cache(maxsize=1)
+def _course_layers() -> Any:
+    from pix2pix_edu.segmenter import feature_model
+
+    return feature_model(COURSE_LAYERS)
+
+
+@lru_cache(maxsize=1)
+def _emoji_layers() -> Any:
+    from pix2pix_edu.backend import keras
+    from pix2pix_edu.translation import _at_size, load_example_model
+
+    generator = _at_size(load_example_model("emoji").generator, (None, None))
+    return keras.Model(generator.inputs[0], [generator.get_layer(name).output for name in EMOJI_LAYERS])
+
+
+def training_features(features: str = "auto") -> str:
+    """Whose features a training with these arguments is to compare: "vgg16", "emoji" or "course"; nothing is loaded.
+
+    "auto" is VGG16 where its weights are on this machine, else "emoji".
+
+    Raises:
+        UsageError: an unknown name, or VGG16 asked for where its weights are not.
+
+    >>> training_features("emoji")
+    'emoji'
+    """
+    if features not in TRAINING_FEATURES:
+        raise UsageError(f"perceptual_features={features!r} is not known. {nearest(features, list(TRAINING_FEATURES))}")
+    if features == "auto":
+        return "vgg16" if vgg16_weights().is_file() else "emoji"
+    return features if features == "emoji" else choose_features(features)
+
+
+def feature_network(features: str = "auto") -> Callable[[Any], list[Any]]:
+    """A fixed network for a perceptual loss: what some of its layers answer, through which gradients flow.
+
+    Whoever trains against a network learns to please it, and must not be judged by it afterwards. "course" is the
+    segmenter, which is the judge of house fronts (FCN-score), and what `perceptual_distance` measures with: do not
+    train on house fronts with it if you want to compare these numbers. "emoji" is the encoder of the emoji generator
+    that ships with the course, and judges nothing. It is a poor stand-in for VGG16: it has seen nothing but some 1,200
+    line drawings of 64 px, and it minds a shift more than a blur, where people do the opposite.
+
+    Args:
+        features: "vgg16", "emoji", "course", or "auto": VGG16 where its weights are on this machine, else "emoji".
+
+    Returns:
+        From RGB pictures in [-1, 1], tensors of shape (N, H, W, 3) whose sides are multiples of 32, to a list of the
+        layers' answers.
+
+    Raises:
+        UsageError: an unknown name, or VGG16 asked for where its weights are not.
+
+    >>> [answer.shape[1] for answer in feature_network("emoji")(np.zeros((1, 32, 32, 3), "float32"))]
+    [16, 8, 4]
+    """
+    chosen = training_features(features)
+    if chosen == "vgg16":
+        from pix2pix_edu.backend import keras
+
+        vgg, prepare = _vgg16_layers(False), keras.applications.vgg16.preprocess_input
+        return lambda pictures: vgg(prepare((pictures + 1.0) * 127.5), training=False)
+    network = _emoji_layers() if chosen == "emoji" else _course_layers()
+    return lambda pictures: network(pictures, training=False)
 
 
 @lru_cache(maxsize=1)
 def _course_network() -> Looker:
-    from pix2pix_edu.segmenter import feature_model
-
-    layers = feature_model(COURSE_LAYERS)
+    layers = _course_layers()
     multiple = 8  # the last of these layers sees the picture halved three times
 
     def look(pictures: np.ndarray) -> list[np.ndarray]:

@@ -23,6 +23,8 @@ class Step:
     resident: Any
     recorded: Any
     distance_loss: Any
+    average: Any
+    averaged: Any
     _alternating: Any
     _simultaneous: Any
     _distance_only: Any

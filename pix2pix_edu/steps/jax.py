@@ -4,7 +4,7 @@ JAX differentiates and compiles pure functions only: nothing may change inside. 
 as arguments, and their new values go out. Between the two they travel in one dictionary, `values`:
 
     "generator", "discriminator"                        the weights of the two networks
-    "rest"                                              moving averages and the states of the dropout layers
+    "rest"                                              moving averages, random states, the averaged generator
     "generator_optimizer", "discriminator_optimizer"    steps taken, learning rates, moments
 """
 
@@ -46,6 +46,8 @@ class TrainStep(Step):
         weights, rest, optimizers, metrics = state
         values = self._sorted(weights, rest, optimizers)
         terms, values = self.chosen_step(values, source, target)
+        if self.averaged is not None:
+            _, values["rest"] = self._run(lambda: self.average(source), values)
         with keras.StatelessScope(state_mapping=list(zip(self.metrics_variables, metrics, strict=True))) as scope:
             logs = self.record(terms)
         metrics = [scope.get_current_value(variable) for variable in self.metrics_variables]

@@ -16,14 +16,18 @@ class TrainStep(Step):
         """One step on a batch `(sources, targets)`; returns the mean of each loss since the epoch began."""
         if self.resident is not None:
             return self._many_steps(data[0])
-        source, target = self.unpack(data)
-        return self.record(self.chosen_step(source, target))
+        return self.record(self._one_step(*self.unpack(data)))
+
+    def _one_step(self, source: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
+        terms = self.chosen_step(source, target)
+        self.average(source)
+        return terms
 
     def _many_steps(self, places: tf.Tensor) -> dict[str, Any]:
         """A group of steps in one call, on pairs that are on the device: (steps, N, 4) says where to cut each batch."""
 
         def one(number: tf.Tensor) -> tuple[tf.Tensor]:
-            self.record(self.chosen_step(*self.resident(places[number])))
+            self.record(self._one_step(*self.resident(places[number])))
             return (number + 1,)
 
         tf.while_loop(lambda number: number < tf.shape(places)[0], one, (tf.constant(0),))

@@ -22,6 +22,8 @@ class TrainStep(Step):
 
     def _one_step(self, source: torch.Tensor, target: torch.Tensor) -> dict[str, Any]:
         terms = self.chosen_step(source, target)
+        with torch.no_grad():
+            self.average(source)
         return self.record({name: value.detach() for name, value in terms.items()})
 
     def _alternating(self, source: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
