@@ -46,10 +46,10 @@ def requirements(*groups: str) -> list[Requirement]:
 def test_every_dependency_has_a_lower_bound_and_a_reason():
     assert all(
         any(bound.operator == ">=" for bound in r.specifier)
-        for r in requirements("dev", "site", "jax", "torch", "export")
+        for r in requirements("dev", "site", "jax", "torch", "export", "search")
     )
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for requirement in requirements("dev", "export"):
+    for requirement in requirements("dev", "export", "search"):
         assert re.search(rf'"{requirement.name}[<>=][^"]*",? +# [\w`]', text), f"say why {requirement.name} is needed"
 
 
