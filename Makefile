@@ -21,7 +21,7 @@ FIND_PYTHON = for python in $(CANDIDATES); do \
 	"Install one (https://www.python.org/downloads, or: sudo apt install python3 python3-venv) and run the same command" \
 	"again; or name yours: make course PYTHON=/path/to/python3." >&2; exit 1
 
-.PHONY: help course test lint unit notebooks-test install install-dev notebooks verify bench lock oldest wheel clean
+.PHONY: help course test lint unit notebooks-test install install-dev install-site notebooks verify bench site lock oldest wheel clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ oldest: install-dev ## unit tests with the oldest versions that pyproject.toml a
 	@$(PY) -m uv pip install --quiet --python build/oldest/bin/python --resolution lowest-direct --editable '.[dev]'
 	@build/oldest/bin/python -m pytest -q --ignore tests/browser $(PYTEST_ARGS) # ipywidgets 7 does not show in JupyterLab 4
 
+site: install-site ## build the site of the course into build/site
+	@$(PY) tools/site.py
+
 wheel: install-dev ## build the wheel into dist/
 	@$(PY) -m hatchling build -t wheel
 
@@ -74,3 +77,6 @@ install:
 
 install-dev:
 	@$(call FIND_PYTHON,dev)
+
+install-site:
+	@$(call FIND_PYTHON,site)

@@ -242,5 +242,5 @@ def test_a_failed_set_up_stops_make(repository, bare):
 
 def test_help_lists_the_commands(repository, bare):
     text = make(repository, "help", bare).stdout
-    for target in ("course", "test", "lint", "notebooks", "bench", "lock", "clean"):
+    for target in ("course", "test", "lint", "notebooks", "bench", "site", "lock", "clean"):
         assert f"make {target} " in text

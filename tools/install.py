@@ -1,4 +1,4 @@
-"""Set up `.venv`: python tools/install.py [course|dev].
+"""Set up `.venv`: python tools/install.py [course|dev|site].
 
 `make` calls this before everything else. It needs nothing but Python's standard library, takes uv where there is one
 (seconds) and venv with pip where there is none (minutes), and does nothing at all when `.venv` is up to date.
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = {"course": ".", "dev": ".[dev]"}
+REQUIREMENTS = {"course": ".", "dev": ".[dev]", "site": ".[site]"}
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
