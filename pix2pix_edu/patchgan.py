@@ -131,7 +131,6 @@ class SpectralConv2D(layers.Conv2D):
         outputs = self.convolution_op(inputs, kernel)
         return outputs if self.bias is None else ops.add(outputs, self.bias)
 
-
     def save_own_variables(self, store: Any) -> None:
         """Called by Keras when it saves: a convolution would keep its weights alone, without the direction."""
         super().save_own_variables(store)
