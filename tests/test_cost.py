@@ -269,7 +269,7 @@ def test_too_little_memory_is_explained(monkeypatch):
     def exhausted(config):
         raise MemoryError
 
-    monkeypatch.setattr(module, "build_model", exhausted)
+    monkeypatch.setattr(module, "ready_model", exhausted)
     with pytest.raises(TrainingError, match="batch_size=2"):
         estimate_cost(16, steps=2, **TINY)
 

@@ -199,7 +199,7 @@ def test_outcomes_tell_what_a_row_costs():
     plain, shallow, wide = (row_work(key) for key in ("l1-cgan", "levels-3", "filters-32"))
     assert shallow.generator_parameters < plain.generator_parameters < wide.generator_parameters / 3.5
     assert row_work("halved").operations * 3.5 < plain.operations < wide.operations / 3.5
-    assert row_work("quarters").operations == pytest.approx(plain.operations, rel=0.05)
+    assert row_work("quarters").operations == pytest.approx(plain.operations, rel=0.15)  # as many pixels, a level less
     outcome = made_up("model-size", {"l1-cgan": [0.4, 0.5], "levels-3": [0.3]})
     line = next(line for line in repr(outcome).splitlines() if line.startswith("3 levels (1 seed)"))
     assert f"{shallow.parameters:,}" in line and line.endswith("2.0")
