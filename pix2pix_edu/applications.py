@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import UsageError, check_known, nearest
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.pairs.core import check_seed
 from pix2pix_edu.pairs.photos import cut_holes, fill_holes, lab_to_rgb, random_hole, rgb_to_lab
@@ -351,8 +351,7 @@ def find_task(name: str) -> Task:
     >>> find_task("inpaint").judged
     'the hole'
     """
-    if name not in TASKS:
-        raise UsageError(f"There is no task {name!r}. {nearest(str(name), list(TASKS))}")
+    check_known("task", name, TASKS)
     return TASKS[name]
 
 

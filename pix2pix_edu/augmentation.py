@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pix2pix_edu.backend import keras
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import UsageError, check_known
 from pix2pix_edu.evaluation.fcn import FcnScore, confusion_matrix, label_classes
 from pix2pix_edu.pairs import Split
 from pix2pix_edu.pairs.core import check_seed
@@ -274,8 +274,7 @@ def class_number(part: str) -> int:
     >>> class_number("balcony")
     6
     """
-    if part not in CLASSES:
-        raise UsageError(f"There is no class {part!r}. {nearest(str(part), list(CLASSES))}")
+    check_known("class", part, CLASSES)
     return CLASSES.index(part)
 
 

@@ -38,9 +38,9 @@ from pix2pix_edu.augmentation import (
     to_balance,
 )
 from pix2pix_edu.backend import keras
-from pix2pix_edu.errors import DataError, UsageError, nearest
+from pix2pix_edu.errors import DataError, UsageError, check_known, nearest
 from pix2pix_edu.evaluation.fcn import FcnScore
-from pix2pix_edu.experiments import Claim, Interval, interval, judge
+from pix2pix_edu.experiments import Claim, Interval, interval, judge, measured_once
 from pix2pix_edu.gallery import read_pictures
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.pairs.core import check_seed
@@ -390,18 +390,16 @@ def run_condition(name: str, seed: int = 0, scale: str = "shipped", runs: Path |
     """
     condition = _condition(name)
     chosen = _scale(scale)
-    path = Path(runs) / scale / f"{name}-seed{seed}.json"
-    if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
-    split, weights = training_set(name, seed, scale, runs)
-    student, start = _student(chosen.widths), time.process_time()
-    student.teach(split, chosen.steps, batch_size=chosen.batch_size, classical=condition.classical, weights=weights,
-                  seed=seed)  # fmt: skip
-    minutes = (time.process_time() - start) / 60
-    measured = {**measures_of(student.score(held_out(chosen.test))), "minutes": round(minutes, 3)}
-    with atomic_file(path, "w") as file:
-        json.dump(measured, file, indent=1)
-    return measured
+
+    def teach() -> dict[str, float]:
+        split, weights = training_set(name, seed, scale, runs)
+        student, start = _student(chosen.widths), time.process_time()
+        student.teach(split, chosen.steps, batch_size=chosen.batch_size, classical=condition.classical, weights=weights,
+                      seed=seed)  # fmt: skip
+        minutes = (time.process_time() - start) / 60
+        return {**measures_of(student.score(held_out(chosen.test))), "minutes": round(minutes, 3)}
+
+    return measured_once(Path(runs) / scale / f"{name}-seed{seed}.json", teach)
 
 
 def measures_of(score: FcnScore) -> dict[str, float]:
@@ -559,8 +557,7 @@ def _condition(name: str) -> Condition:
 
 
 def _scale(name: str) -> Scale:
-    if name not in SCALES:
-        raise UsageError(f"There is no scale {name!r}. {nearest(str(name), list(SCALES))}")
+    check_known("scale", name, SCALES)
     return SCALES[name]
 
 
@@ -622,8 +619,7 @@ def generated_pairs(name: str) -> Split:
     >>> generated_pairs("own-new").targets.shape  # doctest: +SKIP
     (180, 64, 64, 3)
     """
-    if name not in SHEETS:
-        raise UsageError(f"There is no sheet of generated pairs {name!r}. {nearest(str(name), list(SHEETS))}")
+    check_known("sheet of generated pairs", name, SHEETS)
     maps = shown_layouts(CONDITIONS[name])
     pictures = read_pictures(shipped("lessons", "augmentation", f"{name}.webp"))
     if pictures.shape != (*maps.shape, 3):

@@ -6,6 +6,8 @@ user can cause is a `Pix2PixEduError`: notebooks show only its message, and the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class Pix2PixEduError(Exception):
     """Base of every error that this library raises on purpose; its message is one paragraph for a person."""
@@ -53,3 +55,12 @@ def nearest(name: str, choices: list[str]) -> str:
     close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     known = f"Known: {', '.join(choices)}."
     return f"Did you mean {close[0]!r}? {known}" if close else known
+
+
+def check_known(kind: str, name: object, known: Collection[str]) -> None:
+    """Raise a `UsageError` that suggests the nearest, unless the name is one of those that are known.
+
+    >>> check_known("data set", "emoji", ["emoji", "facades"])
+    """
+    if name not in known:
+        raise UsageError(f"There is no {kind} {name!r}. {nearest(str(name), list(known))}")

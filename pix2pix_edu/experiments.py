@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pix2pix_edu.errors import DataError, UsageError, nearest
+from pix2pix_edu.errors import DataError, UsageError, check_known, nearest
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
 from pix2pix_edu.paths import atomic_file, shipped
 
@@ -453,14 +453,12 @@ def _load(data: str) -> Pairs:
 
 
 def _row(key: str) -> Row:
-    if key not in ROWS:
-        raise UsageError(f"There is no row {key!r}. {nearest(str(key), list(ROWS))}")
+    check_known("row", key, ROWS)
     return ROWS[key]
 
 
 def _scale(name: str) -> Scale:
-    if name not in SCALES:
-        raise UsageError(f"There is no scale {name!r}. {nearest(str(name), list(SCALES))}")
+    check_known("scale", name, SCALES)
     return SCALES[name]
 
 
@@ -492,15 +490,52 @@ def run_row(
     """
     _row(key), _scale(scale)
     path = run_folder(key, seed, scale, runs) / MEASURED
+
+    def work() -> dict[str, float]:
+        run, pairs = train_row(key, seed, scale, runs, show_progress, callbacks)
+        return measure_run(finished(run), pairs)
+
+    return measured_once(path, work)
+
+
+def measured_once(path: Path, work: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """What was measured before is only read; else the work is done, and its result kept.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "measured.json"
+    >>> measured_once(path, lambda: {"psnr": 20.0}), measured_once(path, lambda: {"psnr": 30.0})
+    ({'psnr': 20.0}, {'psnr': 20.0})
+    """
     if path.is_file():
-        return json.loads(path.read_text())
-    run, pairs = train_row(key, seed, scale, runs, show_progress, callbacks)
-    if run.interrupted:  # half a training must not be measured, and less so recorded
-        raise KeyboardInterrupt
-    measured = measure(run.model, pairs) | {"minutes": round(sum(run.history["seconds"]) / 60, 2)}
+        return json.loads(path.read_text(encoding="utf-8"))
+    measured = work()
     with atomic_file(path, "w") as file:
         json.dump(measured, file, indent=1)
     return measured
+
+
+def finished(run: Any) -> Any:
+    """The run, unless it was stopped by hand: half a training must not be measured, and less so recorded.
+
+    Raises:
+        KeyboardInterrupt: it was.
+
+    >>> from types import SimpleNamespace
+    >>> finished(SimpleNamespace(interrupted=False)).interrupted
+    False
+    """
+    if run.interrupted:
+        raise KeyboardInterrupt
+    return run
+
+
+def measure_run(run: Any, pairs: Pairs) -> dict[str, float]:
+    """All measures of a run's model, and the minutes that its epochs took.
+
+    >>> measure_run(*train_row("l1", scale="quick"))["minutes"]  # doctest: +SKIP
+    0.9
+    """
+    return measure(run.model, pairs) | {"minutes": round(sum(run.history["seconds"]) / 60, 2)}
 
 
 def measure(model: Any, pairs: Pairs) -> dict[str, float]:
@@ -720,8 +755,7 @@ def reproduce(
 
     >>> reproduce("table1", rows=["l1", "gan"], seeds=1, scale="quick")  # doctest: +SKIP
     """
-    if name not in EXPERIMENTS:
-        raise UsageError(f"There is no experiment {name!r}. {nearest(str(name), list(EXPERIMENTS))}")
+    check_known("experiment", name, EXPERIMENTS)
     plan = EXPERIMENTS[name]
     chosen = list(plan.rows if rows is None else rows)
     for key in chosen:
@@ -746,8 +780,7 @@ def collect(name: str, scale: str = "shipped", runs: Path | str = RUNS) -> Outco
 
     >>> collect("table1", runs="runs/experiments")  # doctest: +SKIP
     """
-    if name not in EXPERIMENTS:
-        raise UsageError(f"There is no experiment {name!r}. {nearest(str(name), list(EXPERIMENTS))}")
+    check_known("experiment", name, EXPERIMENTS)
     folder = Path(runs) / _scale(scale).name
     measured: dict[str, dict[int, dict[str, float]]] = {}
     for key in EXPERIMENTS[name].rows:
@@ -810,19 +843,31 @@ def _columns(results: list[dict[str, float]]) -> dict[str, list[float]]:
 
 
 def _about(name: str, rows: list[str], seeds: int, scale: str) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    from pix2pix_edu.backend import keras
-    from pix2pix_edu.presets import gpu_names
-
     which = "" if rows == list(EXPERIMENTS[name].rows) else f" --rows {' '.join(rows)}"
     return {
         "command": f"pix2pix-edu reproduce {name}{which} --seeds {seeds} --scale {scale}",
         "scale": scale,
         "seeds": seeds,
-        "backend": keras.config.backend(),
+        **made_here(),
+    }
+
+
+def made_here(*packages: str) -> dict[str, Any]:
+    """Where and when a result was made: backend, machine, versions (also of these packages) and date.
+
+    >>> sorted(made_here())
+    ['backend', 'date', 'machine', 'versions']
+    """
+    from importlib.metadata import version
+
+    from pix2pix_edu.backend import keras
+    from pix2pix_edu.presets import gpu_names
+
+    backend = keras.config.backend()
+    return {
+        "backend": backend,
         "machine": ", ".join(gpu_names()) or "CPU, no GPU",
-        "versions": {package: version(package) for package in ("keras", keras.config.backend(), "numpy")},
+        "versions": {package: version(package) for package in ("keras", backend, "numpy", *packages)},
         "date": datetime.now(UTC).date().isoformat(),
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pix2pix_edu.errors import DataError, UsageError, nearest
+from pix2pix_edu.errors import DataError, UsageError, check_known, nearest
 from pix2pix_edu.pairs import Split, load_pairs
 from pix2pix_edu.pairs.core import Pairs, Variants
 from pix2pix_edu.paths import shipped
@@ -139,8 +139,7 @@ def load_gallery(name: str) -> Gallery:
     >>> load_gallery("patchgan").row("field-70")["receptive_field"]
     70
     """
-    if name not in GALLERIES:
-        raise UsageError(f"There is no gallery {name!r}. {nearest(str(name), list(GALLERIES))}")
+    check_known("gallery", name, GALLERIES)
     folder = shipped("gallery", name)
     try:
         record = json.loads((folder / "results.json").read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.ndimage import grey_erosion
 
 from pix2pix_edu.backend import keras, layers, ops
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import UsageError, check_known, nearest
 from pix2pix_edu.pairs import Split
 from pix2pix_edu.pairs.core import check_seed
 from pix2pix_edu.patchgan import Patch
@@ -690,8 +690,7 @@ def swapped(code: dict[str, np.ndarray], names: list[str]) -> dict[str, np.ndarr
     [6, 4, 5]
     """
     for name in names:
-        if name not in code:
-            raise UsageError(f"There is no part {name!r}. {nearest(name, list(code))}")
+        check_known("part", name, code)
     return {name: np.roll(part, 1, axis=0) if name in names else part for name, part in code.items()}
 
 

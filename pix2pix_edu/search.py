@@ -13,15 +13,23 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pix2pix_edu.errors import DataError, TrainingError, UsageError, nearest
-from pix2pix_edu.experiments import SCALES, Interval, interval, judge
-from pix2pix_edu.experiments import measure as measure_model
+from pix2pix_edu.errors import DataError, TrainingError, UsageError, check_known, nearest
+from pix2pix_edu.experiments import (
+    MEASURED,
+    SCALES,
+    Interval,
+    finished,
+    interval,
+    judge,
+    made_here,
+    measure_run,
+    measured_once,
+)
 from pix2pix_edu.pairs import Pairs, load_pairs
 from pix2pix_edu.paths import atomic_file, shipped
 
@@ -213,7 +221,7 @@ def search(
     optuna = _optuna()
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise UsageError(f"trials={trials!r} does not work: make one or more.")
-    _check_scale(scale)
+    check_known("scale", scale, SCALES)
     _check_space(space)
     pairs = pairs or search_pairs(scale)
     _check_measure(measure, pairs)
@@ -240,7 +248,7 @@ def search_pairs(scale: str = "quick") -> Pairs:
     >>> len(search_pairs("quick").val)
     60
     """
-    _check_scale(scale)
+    check_known("scale", scale, SCALES)
     return load_pairs(**{**SCALES[scale].data, "val": VALIDATION_PAIRS})
 
 
@@ -292,17 +300,14 @@ def _try(
 
 
 def _train(settings: dict[str, Any], pairs: Pairs, scale: str, seed: int, folder: Path) -> Any:
-    """A finished `Run` of these settings; half a training must not be scored."""
+    """A finished `Run` of these settings."""
     from pix2pix_edu.checkpoints import RunFolder
     from pix2pix_edu.training import train
 
-    run = train(
+    return finished(train(
         pairs, epochs=SCALES[scale].epochs, seed=seed, run_dir=folder, resume=RunFolder(folder).exists(),
         show_progress=False, **{**SCALES[scale].settings, **settings},
-    )  # fmt: skip
-    if run.interrupted:
-        raise KeyboardInterrupt
-    return run
+    ))  # fmt: skip
 
 
 # --- what the test pairs say ------------------------------------------------------------------------------------------
@@ -369,7 +374,7 @@ def repeat(
     >>> repeat({"beta_1": 0.9}, (1, 2), "quick")["psnr"]  # doctest: +SKIP
     [14.9, 15.0]
     """
-    _check_scale(scale)
+    check_known("scale", scale, SCALES)
     if not len(seeds):
         raise UsageError("There is nothing to train: give one seed or more.")
     pairs = pairs or search_pairs(scale)
@@ -384,14 +389,7 @@ def repeat(
 
 
 def _measure_once(settings: dict[str, Any], seed: int, scale: str, pairs: Pairs, folder: Path) -> dict[str, float]:
-    path = folder / "measured.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    run = _train(settings, pairs, scale, seed, folder)
-    measured = measure_model(run.model, pairs) | {"minutes": round(sum(run.history["seconds"]) / 60, 2)}
-    with atomic_file(path, "w") as file:
-        json.dump(measured, file, indent=1)
-    return measured
+    return measured_once(folder / MEASURED, lambda: measure_run(_train(settings, pairs, scale, seed, folder), pairs))
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -456,18 +454,7 @@ def _write_trials(folder: Path, plan: dict[str, Any], trials: Sequence[Trial]) -
 
 
 def _about(plan: dict[str, Any]) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    from pix2pix_edu.backend import keras
-    from pix2pix_edu.presets import gpu_names
-
-    return {
-        **plan,
-        "backend": keras.config.backend(),
-        "machine": ", ".join(gpu_names()) or "CPU, no GPU",
-        "versions": {package: version(package) for package in ("keras", keras.config.backend(), "numpy", "optuna")},
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+    return plan | made_here("optuna")
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -493,11 +480,6 @@ def _quiet(optuna: Any) -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-def _check_scale(scale: str) -> None:
-    if scale not in SCALES:
-        raise UsageError(f"There is no scale {scale!r}. {nearest(str(scale), list(SCALES))}")
 
 
 def _check_space(space: Mapping[str, Between | tuple]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pix2pix_edu.backend import keras, ops
 from pix2pix_edu.checkpoints import RunFolder
-from pix2pix_edu.errors import CheckpointError, UsageError, nearest
+from pix2pix_edu.errors import CheckpointError, UsageError, check_known
 from pix2pix_edu.paths import atomic_file, shipped
 from pix2pix_edu.pix2pix import STATISTICS, Pix2Pix
 from pix2pix_edu.precision import in_float32
@@ -392,6 +392,5 @@ def load_example_model(name: str = "emoji") -> Translator:
     >>> load_example_model("emoji").image_size
     64
     """
-    if name not in EXAMPLES:
-        raise UsageError(f"There is no example model {name!r}. {nearest(name, list(EXAMPLES))}")
+    check_known("example model", name, EXAMPLES)
     return load_model(shipped("weights", f"{name}.p2p"))

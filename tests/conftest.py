@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -27,3 +28,18 @@ def jax_compiles_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared / "jax")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> object:
+    """The scale "quick" of the experiments becomes one of seconds; the fixture is that scale."""
+    from pix2pix_edu.experiments import SCALES
+
+    scale = replace(
+        SCALES["quick"],
+        data={"name": "facades", "image_size": 64, "theme": "full", "train": 8, "val": 2, "test": 4},
+        settings={"preset": "small", "filters": 2, "batch_size": 4, "save_every": 1},
+        epochs=2,
+    )
+    monkeypatch.setitem(SCALES, "quick", scale)
+    return scale

@@ -39,19 +39,6 @@ from pix2pix_edu.pairs.facades import render_facade
 from pix2pix_edu.presets import PRESETS
 from pix2pix_edu.translation import translate
 
-TOY = replace(
-    SCALES["quick"],
-    data={"name": "facades", "image_size": 64, "theme": "full", "train": 8, "val": 2, "test": 4},
-    settings={"preset": "small", "filters": 2, "batch_size": 4, "save_every": 1},
-    epochs=2,
-)
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    monkeypatch.setitem(SCALES, "quick", TOY)
-
-
 # --- the plans --------------------------------------------------------------------------------------------------------
 
 
@@ -136,9 +123,9 @@ def test_a_row_is_trained_once_and_measured_once(toy, tmp_path):
 
 def test_an_interrupted_row_goes_on_where_it_was(toy, tmp_path, monkeypatch):
     whole = run_row("l1-cgan", 0, "quick", tmp_path / "a", show_progress=False)
-    monkeypatch.setitem(SCALES, "quick", replace(TOY, epochs=1))
+    monkeypatch.setitem(SCALES, "quick", replace(toy, epochs=1))
     train_row("l1-cgan", 0, "quick", tmp_path / "b", show_progress=False)
-    monkeypatch.setitem(SCALES, "quick", TOY)
+    monkeypatch.setitem(SCALES, "quick", toy)
     resumed = run_row("l1-cgan", 0, "quick", tmp_path / "b", show_progress=False)
     assert {**resumed, "minutes": 0} == {**whole, "minutes": 0}
 

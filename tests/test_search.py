@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import pix2pix_edu as p2p
+from pix2pix_edu import experiments
 from pix2pix_edu import search as module
 from pix2pix_edu.checkpoints import build_model
 from pix2pix_edu.errors import DataError, TrainingError, UsageError
@@ -81,7 +82,7 @@ def formula(monkeypatch):
     monkeypatch.setattr(module, "_train", train)
     monkeypatch.setattr("pix2pix_edu.evaluation.evaluate", evaluated)
     monkeypatch.setattr(
-        module, "measure_model", lambda model, pairs: {"ssim": asked.score(model[0]) + 0.001 * model[1], "psnr": 10.0}
+        experiments, "measure", lambda model, pairs: {"ssim": asked.score(model[0]) + 0.001 * model[1], "psnr": 10.0}
     )
     return asked
 

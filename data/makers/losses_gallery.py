@@ -21,6 +21,7 @@ from common import GALLERY, add_row, origin, save_pictures, work_through
 import pix2pix_edu as p2p
 from pix2pix_edu.checkpoints import RunFolder
 from pix2pix_edu.evaluation import compare
+from pix2pix_edu.experiments import all_answers
 from pix2pix_edu.gallery import filled, saturation
 
 FOLDER = GALLERY / "losses"
@@ -41,21 +42,6 @@ for kind in ("bce", "lsgan", "hinge"):
         for weight in reversed(LAMBDAS):
             name = f"{kind}-{'conditional' if conditional else 'unconditional'}-{weight}"
             MODELS[name] = {"adversarial": kind, "conditional": conditional, "lambda_l1": float(weight)}
-
-
-def all_answers(pairs: p2p.Pairs) -> p2p.Pairs:
-    """The same pairs, but in the training split each right answer to a drawing is a pair of its own."""
-    several = {variant.name: variant for variant in pairs.variants or [] if variant.split == "train"}
-    plain = pairs.train[[name not in several for name in pairs.train.names]]
-    sources = [variant.source for variant in several.values() for _ in variant.targets]
-    targets = [target for variant in several.values() for target in variant.targets]
-    names = [f"{name}, {answer}" for name, variant in several.items() for answer in variant.answers]
-    train = p2p.Split(
-        np.concatenate([plain.sources, np.stack(sources)]),
-        np.concatenate([plain.targets, np.stack(targets)]),
-        plain.names + names,
-    )
-    return p2p.Pairs(pairs.name, train, pairs.val, pairs.test, about=pairs.about)
 
 
 def shown_names(pairs: p2p.Pairs) -> tuple[list[str], list[str]]:

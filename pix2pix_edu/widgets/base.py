@@ -20,7 +20,7 @@ import base64
 import html
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -187,19 +187,14 @@ class Explorer:
 
     def redraw(self) -> None:
         """Draw for the present values; an error is shown in the widget, and in strict mode raised as well."""
-        with self._lock:
-            try:
-                with self._quietly():
-                    self.adjust(**self.values)
-                self._image.value = to_png(self.draw(**self.values))
-                self.text = self.caption(**self.values)
-                self._caption.value = html.escape(self.text)
-            except Exception as error:
-                self.error, self._message.value = error, error_markup(error)
-                if is_strict():
-                    raise
-            else:
-                self.error, self._message.value = None, ""
+        guarded(self, self._draw_all)
+
+    def _draw_all(self) -> None:
+        with self._quietly():
+            self.adjust(**self.values)
+        self._image.value = to_png(self.draw(**self.values))
+        self.text = self.caption(**self.values)
+        self._caption.value = html.escape(self.text)
 
     def _ipython_display_(self) -> None:
         show_view(self.view, text=f"{self.title}. {self.text}".strip(), png=self.png)
@@ -233,6 +228,19 @@ class Explorer:
         with self._lock:
             if not self._held:
                 self.redraw()
+
+
+def guarded(widget: Any, work: Callable[[], Any]) -> None:
+    """Do a widget's work, one call at a time; an error is shown in it, and in strict mode raised as well."""
+    with widget._lock:
+        try:
+            work()
+        except Exception as error:
+            widget.error, widget._message.value = error, error_markup(error)
+            if is_strict():
+                raise
+        else:
+            widget.error, widget._message.value = None, ""
 
 
 def error_markup(error: BaseException) -> str:

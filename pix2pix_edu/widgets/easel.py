@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import traitlets
 
 from pix2pix_edu.errors import UsageError, nearest
 from pix2pix_edu.paths import atomic_file, free_run_folder
-from pix2pix_edu.widgets.base import CSS, error_markup, is_strict, show_view
+from pix2pix_edu.widgets.base import CSS, guarded, show_view
 from pix2pix_edu.widgets.pictures import as_rgb, at_size, from_png, row, to_png
 
 Mark = dict[str, Any]
@@ -324,7 +324,7 @@ class Easel:
         self.view.add_class("p2p-widget")
         self.view.add_class(f"p2p-{type(self).__name__.lower()}")
         canvas.observe(self._on_frame, names="frame")
-        canvas.observe(lambda _: self._guarded(self.save), names="saves")
+        canvas.observe(lambda _: guarded(self, self.save), names="saves")
         self.redraw()
 
     # What a subclass writes
@@ -415,7 +415,7 @@ class Easel:
 
     def redraw(self) -> None:
         """Paint and translate the drawing as it is now; an error is shown, and in strict mode raised as well."""
-        self._guarded(self._translate)
+        guarded(self, self._translate)
 
     def _ipython_display_(self) -> None:
         show_view(self.view, text=f"{self.title}. {self.text}", png=self.png)
@@ -432,7 +432,7 @@ class Easel:
         self.redraw()
 
     def _on_frame(self, change: Any) -> None:
-        self._guarded(self._translate)
+        guarded(self, self._translate)
 
     def _translate(self) -> None:
         canvas = self.canvas
@@ -444,18 +444,6 @@ class Easel:
                 canvas.source_png, canvas.translation_png = to_png(self.source), to_png(self.translation)
         finally:
             canvas.answered = frame  # also after an error: the browser must not wait for ever
-
-    def _guarded(self, work: Callable[[], Any]) -> None:
-        """Do it; an error is shown below the drawing, which stays, and in strict mode raised as well."""
-        with self._lock:
-            try:
-                work()
-            except Exception as error:
-                self.error, self._message.value = error, error_markup(error)
-                if is_strict():
-                    raise
-            else:
-                self.error, self._message.value = None, ""
 
 
 def picture_of(model: Any, source: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import traitlets
 from PIL import Image, ImageDraw
 
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import UsageError, check_known, nearest
 from pix2pix_edu.pairs.facades import CLASSES, PALETTE, colour_labels
 from pix2pix_edu.pairs.facades_layout import (
     Balcony,
@@ -251,8 +251,7 @@ class LabelPainter(Easel):
         Raises:
             UsageError: no such class, or a rectangle that is not on the label map. The drawing stays as it was.
         """
-        if part not in CLASSES:
-            raise UsageError(f"There is no class {part!r}. {nearest(str(part), list(CLASSES))}")
+        check_known("class", part, CLASSES)
         box = [x, y, width, height]
         if not all(isinstance(value, (int, np.integer)) for value in box):
             raise UsageError(f"A rectangle lies on whole pixels, but this one is {box}.")

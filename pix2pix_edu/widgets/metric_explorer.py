@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import UsageError, check_known, nearest
 from pix2pix_edu.widgets import style
 from pix2pix_edu.widgets.base import Explorer
 from pix2pix_edu.widgets.charts import SHARP, below, font
@@ -290,8 +290,7 @@ class MetricExplorer(Explorer):
         Raises:
             UsageError: no such measure.
         """
-        if name not in MEASURES:
-            raise UsageError(f"There is no measure {name!r}. {nearest(name, list(MEASURES))}")
+        check_known("measure", name, MEASURES)
         difference = self.scaled["A"][name] - self.scaled["B"][name]
         if np.isnan(difference):
             return ""

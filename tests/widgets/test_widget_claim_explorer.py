@@ -11,7 +11,7 @@ import pytest
 from pix2pix_edu import experiments
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.evaluation import compare
-from pix2pix_edu.experiments import EXPERIMENTS, REAL, ROWS, SCALES, Claim, load_outcome, load_sheet, shipped_outcomes
+from pix2pix_edu.experiments import EXPERIMENTS, REAL, ROWS, Claim, load_outcome, load_sheet, shipped_outcomes
 from pix2pix_edu.widgets import ClaimExplorer, claim_explorer
 from pix2pix_edu.widgets.claim_explorer import (
     LINE,
@@ -26,13 +26,6 @@ from pix2pix_edu.widgets.claim_explorer import (
     words,
 )
 from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT, at_size
-
-TOY = replace(
-    SCALES["quick"],
-    data={"name": "facades", "image_size": 64, "theme": "full", "train": 8, "val": 2, "test": 4},
-    settings={"preset": "small", "filters": 2, "batch_size": 4, "save_every": 1},
-    epochs=2,
-)
 
 
 @pytest.fixture
@@ -188,8 +181,7 @@ def quick_measures(model, pairs):
     return {name: measured[name] for name in ("psnr", "ssim")}
 
 
-def test_a_row_is_run_again_and_drawn_beside_the_shipped_one(two, monkeypatch, tmp_path):
-    monkeypatch.setitem(SCALES, "quick", TOY)
+def test_a_row_is_run_again_and_drawn_beside_the_shipped_one(two, toy, monkeypatch, tmp_path):
     monkeypatch.setattr(experiments, "measure", quick_measures)
     two.set(experiment="toy", claim=1)
     before = two.png
