@@ -114,8 +114,8 @@ CLAIMS = """# The paper's claims, run again
 
 Each table of the paper, trained again at a scale that fits a laptop, from several seeds. The numbers are means with
 95 % intervals over the seeds. A claim **holds** if the two intervals do not touch, it **does not hold at this scale**
-if they lie apart the other way round, and else it is **undecided**. Lesson 12 explains how to read this, and lets you
-run each row again.
+if they lie apart the other way round, and else it is **undecided**. A row with one seed has no interval. Lesson 12
+explains how to read this, and lets you run each row again.
 """
 
 
@@ -126,11 +126,11 @@ def claims_of(outcome) -> str:
     plan = outcome.experiment
     names = [measure.removeprefix("fcn_").replace("_", " ").replace("iou", "IoU") for measure in plan.measures]
     lines = [f"## {plan.title[:1].upper()}{plan.title[1:]} ({plan.where})", ""]
-    lines += [f"| | {' | '.join(names)} | the paper |", f"|---|{'---|' * (len(names) + 1)}"]
+    lines += [f"| | seeds | {' | '.join(names)} | the paper |", f"|---|{'---|' * (len(names) + 2)}"]
     for row in outcome.values:
         ours = " | ".join(str(outcome.interval(row, measure)) for measure in plan.measures)
         paper = " / ".join(f"{number:.2f}" for number in plan.paper.get(row, ()))
-        lines.append(f"| {ROWS[row].name} | {ours} | {paper} |")
+        lines.append(f"| {ROWS[row].name} | {len(outcome.made[row]['seeds'])} | {ours} | {paper} |")
     lines += ["", *(f"- **{verdict}**: {claim.text}" for claim, verdict in outcome.verdicts), ""]
     lines += [plan.caution, ""] if plan.caution else []
     return "\n".join(
