@@ -354,6 +354,7 @@ def test_vgg16_is_used_where_its_weights_are(tmp_path):
 
     vgg16_weights().write_bytes(b"cut off")
     perceptual._vgg16.cache_clear()
+    perceptual._vgg16_layers.cache_clear()
     with pytest.raises(DownloadError, match="must be deleted first"):
         perceptual_distance(HOUSES[:2], HOUSES[2:4])
 
