@@ -25,7 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 420  # a limit, not an expectation: a busy machine may be slow, but nothing may hang for ever
 needs_jax = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed")
 
-SETTINGS = {"preset": "tiny", "seed": 3, "dropout": 0.0, "batch_size": 4, "filters": 2, "receptive_field": 16}
+SETTINGS = {
+    "preset": "tiny",
+    "seed": 3,
+    "dropout": 0.0,
+    "batch_size": 4,
+    "filters": 2,
+    "levels": 2,
+    "receptive_field": 16,
+}
 COMMON = f"""
 import sys
 import numpy as np
@@ -49,7 +57,7 @@ with scaling.data_parallel() as number:
     p2p.train(pairs, epochs=2, norm="instance", run_dir=folder + "/two", show_progress=False, **settings)
 
 def fit(prepare=lambda network: network):
-    networks = p2p.generator_model(32, 2, dropout=0.0, seed=1), p2p.discriminator_model(32, 2, 16, seed=100)
+    networks = p2p.generator_model(32, 2, dropout=0.0, levels=2, seed=1), p2p.discriminator_model(32, 2, 16, seed=100)
     model = p2p.Pix2Pix(*map(prepare, networks))
     model.compile()
     batches = scaling.TrainingBatches(pairs.train, 4, jitter=False)
