@@ -313,24 +313,24 @@ TASKS: dict[str, Task] = {
     for task in (
         Task(
             "colour-lab", "grey to colour, in Lab", "house fronts", "facades", _SIMPLE, _QUICK,
-            make=lab_pairs, seen=lab_to_rgb, baselines=_GREY, settings={**_SMALL, "batch_size": 8},
+            make=lab_pairs, model="colour-lab", seen=lab_to_rgb, baselines=_GREY, settings={**_SMALL, "batch_size": 8},
         ),
         Task(
             "colour-rgb", "grey to colour, in RGB", "house fronts", "facades", _SIMPLE, _QUICK,
-            make=rgb_pairs, baselines=_GREY, settings={**_SMALL, "batch_size": 8},
+            make=rgb_pairs, model="colour-rgb", baselines=_GREY, settings={**_SMALL, "batch_size": 8},
         ),
         Task(
             "inpaint", "fill a hole", "house fronts", "facades", _SIMPLE, _QUICK,
             make=hole_pairs, model="inpaint", judged="the hole", where=in_the_hole, seen=fill_holes, baselines=_HOLES,
-            settings={**_SMALL, "filters": 16, "batch_size": 4, "epochs": 24, "lambda_l1": 1000.0},
+            settings={**_SMALL, "filters": 16, "batch_size": 4, "epochs": 40, "lambda_l1": 1000.0},
         ),
         Task(
             "glyphs", "one typeface to another", "letters", "glyphs", {"style": "serif-bolditalic"}, model="glyphs",
-            baselines=_COPY, settings={**_SMALL, "epochs": 8, "batch_size": 8, "mirror": False},
+            baselines=_COPY, settings={**_SMALL, "filters": 16, "epochs": 32, "batch_size": 8, "mirror": False},
         ),
         Task(
             "night", "day to night", "house fronts", "facades", {"kind": "night", "theme": "full", "train": 400},
-            _QUICK, baselines=_COPY, settings={**_SMALL, "batch_size": 4},
+            _QUICK, model="night", baselines=_COPY, settings={**_SMALL, "filters": 16, "batch_size": 4, "epochs": 32},
         ),
         Task("sketch", "sketch to picture", "drawings", "emoji", model="emoji", baselines=_COPY),
         Task(

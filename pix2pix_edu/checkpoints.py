@@ -15,8 +15,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ import numpy as np
 
 from pix2pix_edu.backend import ops
 from pix2pix_edu.diffaugment import DiffAugment
-from pix2pix_edu.errors import CheckpointError
+from pix2pix_edu.errors import CheckpointError, UsageError
 from pix2pix_edu.optimizers import new_optimizer
 from pix2pix_edu.patchgan import discriminator_model
 from pix2pix_edu.paths import atomic_file
@@ -79,6 +82,13 @@ class RunConfig:
     diffaugment: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Check that each setting is of its kind: the file that it may come from can be edited by hand."""
+        check_settings(asdict(self))
+        for name, value in asdict(self).items():
+            if isinstance(value, np.generic):  # NumPy's numbers become Python's, which JSON can hold
+                object.__setattr__(self, name, value.item())
+
     @property
     def statistics(self) -> str:
         """At test time: the picture's own statistics for models trained at batch size 1, else moving averages."""
@@ -98,6 +108,37 @@ class RunConfig:
         free = ("epochs", "versions", "preset", "steps_per_call")
         return [f"{name}: {mine[name]!r} before, {theirs[name]!r} now" for name in mine
                 if name not in free and mine[name] != theirs[name]]  # fmt: skip
+
+
+_KINDS: dict[str, tuple[Any, str]] = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "str": (str, "a word"),
+    "bool": ((bool, np.bool_), "True or False"),
+    "dict[str, str]": (dict, "a dictionary"),
+}
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise a `UsageError` if a setting of `RunConfig` is of another kind, or a rate that no optimizer takes.
+
+    >>> check_settings({"filters": 64, "lambda_l1": 100, "adversarial": None})
+    """
+    declared = {item.name: str(item.type) for item in fields(RunConfig)}
+    for name, value in settings.items():
+        kind, _, optional = declared.get(name, "").partition(" | ")
+        if kind not in _KINDS or (optional and value is None):
+            continue
+        wanted, words = _KINDS[kind]
+        if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "bool"):
+            raise UsageError(f"{name}={value!r} does not work: give {words}.")
+        if kind == "float" and not math.isfinite(value):
+            raise UsageError(f"{name}={value!r} does not work: give a finite number.")
+    for name in ("learning_rate", "d_learning_rate"):
+        if settings.get(name) is not None and settings[name] <= 0:
+            raise UsageError(f"{name}={settings[name]!r} does not work: give a number above 0, such as 0.0002.")
+    if not 0 <= settings.get("beta_1", 0) < 1:
+        raise UsageError(f"beta_1={settings['beta_1']!r} does not work: give a number from 0 to below 1, such as 0.5.")
 
 
 def build_model(config: RunConfig) -> Pix2Pix:
@@ -174,6 +215,8 @@ def _misfit(arrays: dict[str, np.ndarray], variables: dict[str, Any]) -> str:
             return f"{name} ({variable.path}) is missing"
         if arrays[name].shape != tuple(variable.shape):
             return f"{name} ({variable.path}) has the shape {arrays[name].shape} instead of {tuple(variable.shape)}"
+        if arrays[name].dtype.kind not in "fiub":
+            return f"{name} ({variable.path}) holds {arrays[name].dtype} and no real numbers"
     extra = sorted(set(arrays) - set(variables))
     return f"it holds {len(extra)} array(s) too many, such as {extra[0]}" if extra else ""
 
@@ -192,7 +235,7 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self._config_file.is_file()
+        return os.path.isfile(self._config_file)  # False, not an error, where one may not look
 
     # --- settings and history ---------------------------------------------------------------------------------------
 
@@ -220,12 +263,12 @@ class RunFolder:
         try:
             settings = json.loads(self._config_file.read_text())
             return RunConfig(**settings)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             known = {item.name for item in fields(RunConfig)}
             raise CheckpointError(
-                f"{self._config_file} cannot be used ({error}). It should be a JSON object with the settings "
-                f"{', '.join(sorted(known)[:4])} and so on; it may be damaged, or written by another version of "
-                "pix2pix_edu. Start a new run in another folder."
+                f"{self._config_file} cannot be used ({str(error).rstrip('.')}). It should be a JSON object with the "
+                f"settings {', '.join(sorted(known)[:4])} and so on; it may be damaged, or written by another version "
+                "of pix2pix_edu. Start a new run in another folder."
             ) from error
 
     def write_history(self, history: dict[str, list[float]]) -> None:
@@ -246,9 +289,10 @@ class RunFolder:
                 header, *rows = csv.reader(text)
             rows = rows[:epochs]
             columns = {name: [float(row[i]) if row[i] else math.nan for row in rows] for i, name in enumerate(header)}
-        except (ValueError, IndexError) as error:
-            raise CheckpointError(f"{file} is damaged ({error}). Restore a copy of it, or start a new run.") from error
-        return {**columns, "epoch": [int(value) for value in columns["epoch"]]}
+            return {**columns, "epoch": [int(value) for value in columns["epoch"]]}
+        except (OSError, ValueError, LookupError, OverflowError, csv.Error) as error:
+            reason = f"it has no column {error}" if isinstance(error, KeyError) else error
+            raise CheckpointError(f"{file} is damaged ({reason}). Restore a copy of it, or start a new run.") from error
 
     # --- checkpoints ------------------------------------------------------------------------------------------------
 
@@ -299,8 +343,9 @@ class RunFolder:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}  # reading checks the sums of every array
         except Exception as error:  # zipfile and NumPy have a dozen of their own
+            reason = "it holds Python objects, which could run code" if "pickle" in str(error) else error
             raise CheckpointError(
-                f"The checkpoint {path} is damaged ({error}). Use another one: {self._listing()}. A run that is "
+                f"The checkpoint {path} is damaged ({reason}). Use another one: {self._listing()}. A run that is "
                 "resumed goes back to the last one that can be read."
             ) from error
         if misfit := _misfit(arrays, variables):

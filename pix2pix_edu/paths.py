@@ -36,12 +36,40 @@ def cache_dir(*parts: str) -> Path:
     Args:
         parts: sub-folders below it. Nothing is created.
 
+    Raises:
+        StorageError: this user has no home folder, and the variable is not set.
+
     >>> cache_dir("emoji").name
     'emoji'
     """
     chosen = os.environ.get(CACHE_VARIABLE)
-    root = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("pix2pix_edu"))
+    try:
+        root = in_home(chosen or platformdirs.user_cache_dir("pix2pix_edu"))
+    except RuntimeError as error:  # some versions of platformdirs look for the home folder themselves
+        raise _no_home("~/.cache") from error
     return root.joinpath(*parts)
+
+
+def in_home(path: str | os.PathLike) -> Path:
+    """The path, with a `~` at its beginning replaced by the home folder.
+
+    Raises:
+        StorageError: there is no such home folder.
+
+    >>> in_home("~").is_absolute(), in_home("pictures").name
+    (True, 'pictures')
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise _no_home(path) from error
+
+
+def _no_home(path: str | os.PathLike) -> StorageError:
+    return StorageError(
+        f"{path} lies in a home folder that does not exist. Write the whole path; for the cache, set the environment "
+        f"variable {CACHE_VARIABLE} to a folder that can be written."
+    )
 
 
 def free_run_folder(name: str) -> Path:
@@ -51,7 +79,7 @@ def free_run_folder(name: str) -> Path:
     'never-used-001'
     """
     number = 1
-    while (path := Path("runs") / f"{name}-{number:03d}").exists():
+    while os.path.exists(path := Path("runs") / f"{name}-{number:03d}"):
         number += 1
     return path
 
@@ -117,6 +145,9 @@ def explain_os_error(error: OSError, path: Path, doing: str) -> StorageError:
         errno.EACCES: "You may not write there: choose another folder, or change its permissions.",
         errno.EPERM: "You may not write there: choose another folder, or change its permissions.",
         errno.ENOTDIR: "A part of that path is a file, not a folder: choose another folder.",
+        errno.EISDIR: "There is a folder of that name: give the name of a file.",
+        errno.ENAMETOOLONG: "Names end at 255 bytes: choose a shorter one.",
+        errno.ENOENT: "It was removed while it was being written: is the same run open in another notebook?",
     }.get(error.errno or 0, "Choose another folder, or check that the disk is healthy.")
     reason = error.strerror or str(error)
     return StorageError(f"Could not {doing} {path} ({reason}). {advice} Nothing that was there before was changed.")
@@ -138,7 +169,8 @@ def atomic_file(path: Path | str, mode: str = "wb") -> Iterator[IO]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        prefix = os.fsencode(f".{path.name}.")[:200].decode(errors="ignore")  # a long name must leave room for the rest
+        handle, temporary = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
         with os.fdopen(handle, mode) as file:
             yield file
             file.flush()

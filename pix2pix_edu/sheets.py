@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def make_sheet(*columns: np.ndarray, per_row: int = 1, scale: int = 1) -> np.nda
         One uint8 picture (height, width, 3).
 
     Raises:
-        UsageError: no pictures, or columns of different lengths.
+        UsageError: no pictures, columns of different lengths, or pictures of different sizes.
 
     >>> make_sheet(np.zeros((2, 8, 8, 3), np.uint8), np.ones((2, 8, 8, 1), np.uint8)).shape
     (28, 28, 3)
@@ -35,7 +36,12 @@ def make_sheet(*columns: np.ndarray, per_row: int = 1, scale: int = 1) -> np.nda
     counts = {len(column) for column in columns}
     if len(counts) != 1 or 0 in counts:
         raise UsageError(f"A sheet needs columns of the same length, but these have {[len(c) for c in columns]}.")
+    for name, value in (("per_row", per_row), ("scale", scale)):
+        if not isinstance(value, Integral) or value < 1:
+            raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")
     pictures = [_rgb(column) for column in columns]
+    if len(sizes := {column.shape[1:3] for column in pictures}) > 1:
+        raise UsageError(f"A sheet needs pictures of one size, but these have {sorted(sizes)} (height, width).")
     count, height, width = len(pictures[0]), *pictures[0].shape[1:3]
     across = min(per_row, count)
     rows = -(-count // across)
@@ -78,6 +84,6 @@ def save_picture(picture: np.ndarray, path: Path | str) -> Path:
 
 def _rgb(pictures: np.ndarray) -> np.ndarray:
     """Three channels for the eye: grey is repeated, and of more than three the first three are shown."""
-    if pictures.ndim != 4 or pictures.dtype != np.uint8:
+    if pictures.ndim != 4 or pictures.dtype != np.uint8 or 0 in pictures.shape[1:]:
         raise UsageError(f"Pictures to show must be uint8 (N, H, W, C), not {pictures.dtype} {pictures.shape}.")
     return np.repeat(pictures[..., :1], 3, axis=-1) if pictures.shape[-1] < 3 else pictures[..., :3]

@@ -6,7 +6,9 @@ from the seed and the epoch, so a run that was killed and resumed ends with the 
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +21,15 @@ import numpy as np
 
 from pix2pix_edu import __version__
 from pix2pix_edu.backend import keras
-from pix2pix_edu.checkpoints import RunConfig, RunFolder, best_epoch, build_model
+from pix2pix_edu.checkpoints import RunConfig, RunFolder, best_epoch, build_model, check_settings
 from pix2pix_edu.diffaugment import chosen_words
 from pix2pix_edu.errors import CheckpointError, DataError, TrainingError, UsageError, nearest
 from pix2pix_edu.evaluation import compare
 from pix2pix_edu.evaluation.perceptual import feature_network, training_features
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
+from pix2pix_edu.pairs.core import check_seed
 from pix2pix_edu.pairs.jitter import Jitter, jitter_size, order, rng_for
-from pix2pix_edu.paths import free_run_folder
+from pix2pix_edu.paths import explain_os_error, free_run_folder
 from pix2pix_edu.pix2pix import Pix2Pix, check_ema
 from pix2pix_edu.precision import policy_of
 from pix2pix_edu.presets import choose_preset
@@ -304,6 +307,8 @@ def _known(settings: dict[str, Any], choices: dict[str, Any]) -> dict[str, Any]:
 def _make_config(
     pairs: Pairs, preset: str, seed: int, monitor: str, settings: dict[str, Any], epochs: int | None = None
 ) -> RunConfig:
+    check_seed(seed)
+    check_settings(settings)
     if monitor not in MONITORS:
         raise UsageError(f"monitor={monitor!r} is not measured. {nearest(str(monitor), list(MONITORS))}")
     epochs = settings["epochs"] if epochs is None else epochs
@@ -397,6 +402,8 @@ def ready_model(config: RunConfig) -> Pix2Pix:
 def out_of_memory_explained(config: RunConfig, folder: RunFolder | None = None) -> Iterator[None]:
     """Turn a backend's "out of memory", which is pages long, into a paragraph that says what to do.
 
+    TensorFlow calls a full disk "resource exhausted" as well; that becomes the paragraph about a full disk.
+
     Args:
         config: the settings that were too large.
         folder: the run directory, if there is one: what it has kept can be resumed.
@@ -409,6 +416,9 @@ def out_of_memory_explained(config: RunConfig, folder: RunFolder | None = None) 
     except Exception as error:
         if not _is_out_of_memory(error):
             raise
+        full_disk = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if str(full_disk.strerror) in str(error):
+            raise explain_os_error(full_disk, folder.path if folder else Path(), "write to") from error
         smaller = "" if config.batch_size == 1 else f"batch_size={config.batch_size // 2} (now {config.batch_size}); "
         kept = max(folder.saved(), default=0) if folder else 0
         resumable = f" The checkpoints up to epoch {kept} in {folder.path} are good." if folder and kept else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import numpy as np
 from pix2pix_edu.backend import keras, ops
 from pix2pix_edu.checkpoints import RunFolder
 from pix2pix_edu.errors import CheckpointError, UsageError, check_known
+from pix2pix_edu.pairs.core import check_seed
 from pix2pix_edu.paths import atomic_file, shipped
 from pix2pix_edu.pix2pix import STATISTICS, Pix2Pix
 from pix2pix_edu.precision import in_float32
@@ -22,7 +24,7 @@ from pix2pix_edu.unet import check_choice
 
 BATCH = 32
 # Generators that ship with the course, in data/weights/; what the others do is in `pix2pix_edu.applications.TASKS`.
-EXAMPLES = ("emoji", "facades", "glyphs", "inpaint")
+EXAMPLES = ("emoji", "colour-lab", "colour-rgb", "facades", "glyphs", "inpaint", "night")
 
 
 class Translator:
@@ -88,6 +90,7 @@ def translate(
     generator, default = _generator_and_statistics(model)
     statistics = statistics or default
     check_choice("statistics", statistics, STATISTICS)
+    check_seed(seed)
     dropout = statistics == "batch" if dropout is None else dropout
     batch, single = _check_images(images, generator)
 
@@ -138,7 +141,18 @@ def _generator_and_statistics(model: Any) -> tuple[keras.Model, str]:
 
 
 def _check_images(images: Any, generator: keras.Model) -> tuple[np.ndarray, bool]:
-    images = np.asarray(images)
+    try:
+        images = np.asarray(images)
+    except ValueError as error:  # NumPy makes no array of lists of different lengths
+        raise UsageError(
+            "These pictures are not all of one size, so they are no batch: translate them one by one, as in "
+            "[translate(model, picture) for picture in pictures]."
+        ) from error
+    if images.dtype.kind in "US":
+        raise UsageError(
+            f"`translate` takes pictures, not names of files such as {str(images.flat[0])!r}: read them first, as in "
+            "np.asarray(Image.open(path)), or call `pix2pix-edu translate`."
+        )
     if images.dtype != np.uint8:
         raise UsageError(
             f"`translate` takes uint8 pictures (0 to 255), but these are {images.dtype}. For floats in [-1, 1], call "
@@ -149,6 +163,8 @@ def _check_images(images: Any, generator: keras.Model) -> tuple[np.ndarray, bool
     channels = int(generator.input_shape[-1])
     if images.shape[-1] != channels:
         raise UsageError(f"This model takes pictures of {channels} channel(s), but these have {images.shape[-1]}.")
+    if 0 in images.shape[-3:-1]:
+        raise UsageError(f"There are no pixels to translate: these pictures have the shape {images.shape}.")
     single = images.ndim == 3
     return (images[None] if single else images), single
 
@@ -212,6 +228,13 @@ def _run(generator: keras.Model, batch: np.ndarray, statistics: str, dropout: bo
 
 FORMAT = 1
 HALF_PRECISION_BITS = 11
+# What the description of a network may name. Keras' safe mode refuses most of the rest, but that is one switch for the
+# whole process, and its gaps were closed one by one; so we look first.
+MODULES = frozenset({"builtins", "keras", "keras.activations", "keras.constraints", "keras.initializers",
+                     "keras.layers", "keras.losses", "keras.metrics", "keras.models", "keras.optimizers",
+                     "keras.optimizers.schedules", "keras.regularizers", "keras.src.models.functional"})  # fmt: skip
+UNSAFE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer",
+                    "StringLookup", "IntegerLookup", "TextVectorization"})  # fmt: skip
 
 
 # --- a generator in one small file ----------------------------------------------------------------------------------
@@ -313,12 +336,18 @@ def load_model(path: Path | str) -> Translator:
     64
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path's own it is silent where one may not look, and on names too long
         folder = RunFolder(path)
         model = folder.load_model()
         return Translator(model.test_generator, model.statistics, about=asdict(folder.read_config()))
     generator, header = load_network(path, "generator")
-    return Translator(generator, header["statistics"], about=header["about"])
+    statistics, about = header.get("statistics"), header.get("about")
+    if statistics not in STATISTICS or not isinstance(about, dict):
+        raise CheckpointError(
+            f"{path} cannot be read as a model (it does not say how its generator is to be used). It is damaged, or "
+            "was not written by `save_generator`: get it again, or train a new one."
+        )
+    return Translator(generator, statistics, about=about)
 
 
 def load_discriminator(path: Path | str) -> keras.Model:
@@ -340,12 +369,12 @@ def load_network(path: Path, role: str) -> tuple[keras.Model, dict[str, Any]]:
     """The network in a .p2p file, and what the file says about it.
 
     Raises:
-        CheckpointError: missing, damaged, or a network of another role.
+        CheckpointError: missing, damaged, a network of another role, or one whose layers could run code.
 
     >>> load_network(shipped("weights", "emoji.p2p"), "generator")[1]["statistics"]
     'moving'
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointError(f"There is no model at {path}. Give a .p2p file or a run directory; `train` makes both.")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -353,17 +382,38 @@ def load_network(path: Path, role: str) -> tuple[keras.Model, dict[str, Any]]:
             _check_format(header, path)
             if role not in header:
                 raise CheckpointError(f"{path} holds no {role}, but another network; the two are not interchangeable.")
-            network = keras.models.model_from_json(json.dumps(header[role]))
+            _check_layers(header[role], path)
+            network = keras.models.model_from_json(json.dumps(_for_any_keras(header[role])))
             arrays = [_read_array(archive, name) for name in sorted(archive.namelist()) if name.endswith(".npy")]
         network.set_weights(arrays)
     except CheckpointError:
         raise
     except Exception as error:  # zipfile, json, numpy and Keras each have errors of their own
         raise CheckpointError(
-            f"{path} cannot be read as a model ({type(error).__name__}: {error}). It may be cut off, or not a .p2p "
-            "file: copy or download it again, or train a new one."
+            f"{path} cannot be read as a model ({type(error).__name__}: {_first_line(error)}). It may be cut off, or "
+            "not a .p2p file: copy or download it again, or train a new one."
         ) from error
     return network, header
+
+
+# Settings that newer Keras writes into its layers, with the values at which they change nothing. Keras 3.13, Colab's,
+# refuses layers that have them.
+NEUTRAL = {
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+    "input_axes": None,
+    "output_axes": None,
+}
+
+
+def _for_any_keras(config: Any) -> Any:
+    """A network's layers as Keras 3.15 writes them, such that 3.13 reads them as well."""
+    if isinstance(config, list):
+        return [_for_any_keras(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    return {key: _for_any_keras(value) for key, value in config.items() if key not in NEUTRAL or value != NEUTRAL[key]}
 
 
 def _check_format(header: dict[str, Any], path: Path) -> None:
@@ -372,6 +422,28 @@ def _check_format(header: dict[str, Any], path: Path) -> None:
             f"{path} has format {header.get('format')!r}, but this version of pix2pix_edu reads format {FORMAT}. "
             "Update the library, or load the file with the version that wrote it."
         )
+
+
+def _check_layers(described: Any, path: Path) -> None:
+    """Refuse the description of a network that names anything but layers of Keras and ours that only compute."""
+    if isinstance(described, dict):
+        module, name = described.get("module"), described.get("class_name")
+        foreign = module is not None and module not in MODULES and not str(module).startswith("pix2pix_edu.")
+        function = name == "function" and module not in (None, "builtins", "keras.activations")
+        if foreign or function or str(name) in UNSAFE or "." in str(name):  # a dot would lead on to another module
+            raise CheckpointError(
+                f"{path} asks for {module}.{name}, which could run code or read other files of yours, so it is "
+                "refused. No network of the course needs that: the file is not what it seems. Train a model of your "
+                "own, or get the file from its maker."
+            )
+    if isinstance(described, (dict, list)):
+        for part in described.values() if isinstance(described, dict) else described:
+            _check_layers(part, path)
+
+
+def _first_line(error: Exception) -> str:
+    """Keras' errors are pages long, and some of them advise switching its safety off."""
+    return (str(error).strip().splitlines() or [""])[0][:200]
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -383,8 +455,8 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 def load_example_model(name: str = "emoji") -> Translator:
     """A trained generator of 64 px that ships with the course: "emoji" colours line drawings.
 
-    The others are those of lesson 10: "facades" (labels to house front), "glyphs" (one typeface to another) and
-    "inpaint" (fills holes).
+    The others are those of lesson 10: "colour-lab" and "colour-rgb" (house fronts from grey to colour), "facades"
+    (labels to house front), "glyphs" (one typeface to another), "inpaint" (fills holes) and "night" (day to night).
 
     Raises:
         UsageError: no such example.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 from pix2pix_edu.backend import keras, layers
 from pix2pix_edu.errors import UsageError, nearest
@@ -339,7 +340,7 @@ def check_count(name: str, value: int) -> None:
 
     >>> check_count("filters", 16)
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")
 
 
@@ -352,7 +353,7 @@ def _check_levels(name: str, levels: int | None, image_size: int) -> int:
         raise UsageError(
             f"{name}={levels} does not work: after {deepest} halvings of {image_size} px one pixel is left."
         )
-    return levels
+    return int(levels)
 
 
 def _check_options(filters: int, norm: str, upsample: str, dropout: float) -> None:

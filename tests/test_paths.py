@@ -136,6 +136,11 @@ def test_a_disk_that_takes_no_more_is_explained_and_keeps_the_old_file(tmp_path)
         (errno.ENOSPC, "The disk is full: free some space"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "may not write there"),
+        (errno.EDQUOT, "disk quota is used up"),
+        (errno.ENOTDIR, "is a file, not a folder"),
+        (errno.EISDIR, "There is a folder of that name"),
+        (errno.ENAMETOOLONG, "Names end at 255 bytes"),
+        (errno.ENOENT, "removed while it was being written"),
         (errno.EIO, "check that the disk is healthy"),
     ],
 )

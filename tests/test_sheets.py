@@ -54,3 +54,11 @@ def test_what_cannot_be_a_sheet_is_explained():
         make_sheet(SOURCES[:0])
     with pytest.raises(UsageError, match="float64"):
         make_sheet(SOURCES / 255)
+    with pytest.raises(UsageError, match=r"pictures of one size, but these have \[\(8, 9\), \(8, 10\)\]"):
+        make_sheet(SOURCES, TARGETS[:, :, :9])
+    with pytest.raises(UsageError, match=r"must be uint8 .* not uint8 \(5, 0, 10, 1\)"):
+        make_sheet(SOURCES[:, :0])
+    for wrong in ({"per_row": 0}, {"scale": -1}, {"scale": 1.5}):
+        with pytest.raises(UsageError, match="does not work: give a whole number of at least 1"):
+            make_sheet(SOURCES, **wrong)
+    assert make_sheet(SOURCES, per_row=np.int64(2), scale=np.uint8(1)).ndim == 3

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 import pix2pix_edu as p2p
@@ -19,7 +20,7 @@ from pix2pix_edu.checkpoints import RunFolder, best_epoch
 from pix2pix_edu.errors import CheckpointError, DataError, StorageError, TrainingError, UsageError
 from pix2pix_edu.evaluation.perceptual import vgg16_weights
 from pix2pix_edu.pairs.jitter import Jitter, order, rng_for
-from pix2pix_edu.training import TrainingBatches, load_run, train
+from pix2pix_edu.training import TrainingBatches, load_run, out_of_memory_explained, plan_run, train
 from pix2pix_edu.translation import to_float
 
 SMALL = {"preset": "tiny", "show_progress": False, "filters": 4, "batch_size": 4}
@@ -262,6 +263,40 @@ def test_stopping_by_hand_keeps_the_run(tmp_path, capsys):
     assert "up to epoch 1" in capsys.readouterr().out
 
 
+IN_A_NOTEBOOK = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_training import SMALL, make_pairs, train
+run = train(make_pairs(), epochs=100_000, run_dir={run_dir!r}, **SMALL)
+print("stopped:", run.interrupted, "kept:", run.run_dir)
+"""
+
+
+def test_the_stop_button_of_a_notebook_keeps_the_run(tmp_path):
+    """In a kernel of its own: the cell ends as if the training were over, and the run can be resumed."""
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        answer = client.execute(IN_A_NOTEBOOK.format(tests=os.path.dirname(__file__), run_dir=str(tmp_path / "r")))
+        until = time.monotonic() + 120
+        while not list(tmp_path.glob("r/checkpoints/epoch-*.npz")):
+            assert time.monotonic() < until and client.is_alive(), "no epoch has ended"
+            time.sleep(0.05)
+        manager.interrupt_kernel()
+        reply = client.get_shell_msg(timeout=60)
+        assert reply["parent_header"]["msg_id"] == answer and reply["content"]["status"] == "ok"
+        said = ""
+        while "stopped:" not in said:
+            said += client.get_iopub_msg(timeout=10)["content"].get("text", "")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert "Stopped by hand. Everything up to epoch" in said and f"stopped: True kept: {tmp_path / 'r'}" in said
+    folder = RunFolder(tmp_path / "r")
+    done = max(folder.saved())
+    again = train(make_pairs(), epochs=done, run_dir=folder.path, resume=True, **SMALL)
+    assert again.history["epoch"] == list(range(1, done + 1))
+
+
 # --- what can go wrong ------------------------------------------------------------------------------------------------
 
 
@@ -306,17 +341,58 @@ def test_checkpoint_of_another_architecture_is_explained(run, tmp_path, other):
         load_run(copy)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"surprise": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"surprise": 1}', "[" * 100_000, "\xff"])
 def test_damaged_config_is_explained(tmp_path, content):
-    (tmp_path / "config.json").write_text(content)
+    (tmp_path / "config.json").write_text(content, encoding="latin-1")
     with pytest.raises(CheckpointError, match=r"config\.json cannot be used"):
         load_run(tmp_path)
 
 
-def test_damaged_history_is_explained(tmp_path):
-    (tmp_path / "losses.csv").write_text("epoch,l1\n1,oops\n")
+def test_settings_of_another_kind_in_a_config_are_explained(run, tmp_path):
+    settings = json.loads((run.run_dir / "config.json").read_text())
+    for name, value in (("filters", "4"), ("batch_size", 2.5), ("skips", "yes"), ("versions", []), ("norm", 3)):
+        (tmp_path / "config.json").write_text(json.dumps({**settings, name: value}))
+        with pytest.raises(CheckpointError, match=rf"config\.json cannot be used \({name}=.* does not work: give"):
+            RunFolder(tmp_path).read_config()
+
+
+def test_a_config_of_a_newer_version_is_explained(run, tmp_path):
+    settings = json.loads((run.run_dir / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**settings, "attention": True}))
+    with pytest.raises(CheckpointError, match="'attention'.*written by another version of pix2pix_edu"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["epoch,l1\n1,oops\n", "", "l1\n0.5\n", "epoch,l1\n1\n", "epoch\n1e400\n", "\xff"])
+def test_damaged_history_is_explained(tmp_path, content):
+    (tmp_path / "losses.csv").write_text(content, encoding="latin-1")
     with pytest.raises(CheckpointError, match=r"losses\.csv is damaged"):
         RunFolder(tmp_path).read_history()
+
+
+@pytest.mark.parametrize("content", [np.array([print], object), np.array(["words"]), np.array([1j])])
+def test_a_checkpoint_that_holds_no_numbers_is_refused_and_runs_nothing(run, tmp_path, content):
+    folder = RunFolder(run.run_dir)
+    path = tmp_path / "epoch-0003.npz"
+    with np.load(folder.saved()[3]) as whole:
+        name = whole.files[0]
+        arrays = {**whole, name: np.broadcast_to(content, whole[name].shape)}
+    np.savez(path, **arrays)
+    said = "it holds Python objects, which could run code|holds .* and no real numbers"
+    with pytest.raises(CheckpointError, match=said):
+        folder.load_weights(run.model, path)
+
+
+def test_a_checkpoint_cut_off_anywhere_is_explained_and_changes_nothing(run, tmp_path):
+    folder, before = RunFolder(run.run_dir), weights_of(run)
+    whole = folder.saved()[3].read_bytes()
+    path = tmp_path / "epoch-0003.npz"
+    for share in (0, 0.01, 0.5, 0.999):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(CheckpointError, match=r"epoch-0003\.npz is damaged.*Use another one: epoch-0002\.npz"):
+            folder.load_weights(run.model, path)
+    for one, other in zip(before, weights_of(run), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_run_without_a_checkpoint_is_explained(run, tmp_path):
@@ -347,6 +423,13 @@ def test_a_disk_that_takes_no_checkpoint_is_explained(tmp_path):
     assert not list((tmp_path / "r" / "checkpoints").iterdir())
 
 
+def test_a_name_too_long_for_a_folder_is_explained(tmp_path):
+    with pytest.raises(StorageError, match="Names end at 255 bytes"):
+        train(make_pairs(), epochs=1, run_dir=tmp_path / ("n" * 256), **SMALL)
+    with pytest.raises(CheckpointError, match="holds no training run"):
+        load_run(tmp_path / ("n" * 256))
+
+
 def test_a_file_where_the_folder_should_be_is_explained(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="choose another folder"):
@@ -364,12 +447,53 @@ def test_a_file_where_the_folder_should_be_is_explained(tmp_path):
         ({"ema": 1.0}, "ema=1.0"),
         ({"diffaugment": "color"}, "Did you mean 'colour'"),
         ({"perceptual": 1.0, "perceptual_features": "vgg19"}, "Did you mean 'vgg16'"),
+        ({"filters": "8"}, "filters='8' does not work: give a whole number"),
+        ({"filters": True}, "filters=True does not work: give a whole number"),
+        ({"skips": 1}, "skips=1 does not work: give True or False"),
+        ({"norm": None}, "norm=None does not work: give a word"),
+        ({"lambda_l1": "many"}, "lambda_l1='many' does not work: give a number"),
+        ({"dropout": float("nan")}, "dropout=nan does not work: give a finite number"),
+        ({"learning_rate": 0}, "learning_rate=0 does not work: give a number above 0"),
+        ({"d_learning_rate": -1e-4}, "d_learning_rate=-0.0001 does not work: give a number above 0"),
+        ({"beta_1": 1.0}, "beta_1=1.0 does not work: give a number from 0 to below 1"),
+        ({"seed": -1}, "seed=-1 does not work"),
     ],
 )
 def test_settings_that_cannot_work_are_explained(tmp_path, settings, message):
     with pytest.raises(UsageError, match=message):
         train(make_pairs(), run_dir=tmp_path / "r", **{**SMALL, **settings})
     assert not (tmp_path / "r").exists()
+
+
+def test_numbers_of_numpy_are_numbers_and_a_run_with_them_can_be_read_again(tmp_path):
+    numbers = {"filters": np.int64(4), "learning_rate": np.float32(1e-4), "skips": np.bool_(True), "lambda_l1": 100}
+    _, config = plan_run(make_pairs(), epochs=np.int32(2), preset="tiny", seed=np.uint8(3), **numbers)
+    RunFolder(tmp_path).write_config(config)
+    assert RunFolder(tmp_path).read_config() == config
+    assert json.loads((tmp_path / "config.json").read_text())["filters"] == 4
+    network = p2p.generator_model(32, np.int64(2), levels=np.int32(2))
+    assert (
+        json.loads(network.to_json()) and network.count_params() == p2p.generator_model(32, 2, levels=2).count_params()
+    )
+
+
+def test_a_run_of_an_older_version_can_be_read(run, tmp_path):
+    """Settings that came later have the values that they had before there was a choice; 100.0 may have been 100."""
+    settings = json.loads((run.run_dir / "config.json").read_text())
+    later = (
+        "bottleneck_norm",
+        "steps_per_call",
+        "d_learning_rate",
+        "beta_1",
+        "levels",
+        "ema",
+        "diffaugment",
+        "versions",
+    )
+    old = {name: value for name, value in settings.items() if name not in later}
+    (tmp_path / "config.json").write_text(json.dumps({**old, "lambda_l1": 100, "dropout": 0, "adversarial": None}))
+    config = RunFolder(tmp_path).read_config()
+    assert (config.lambda_l1, config.dropout, config.adversarial, config.beta_1) == (100, 0, None, 0.5)
 
 
 def test_an_empty_split_is_explained(tmp_path):
@@ -443,6 +567,17 @@ def test_too_little_memory_is_explained_and_the_run_can_be_resumed(error, tmp_pa
     assert "checkpoints up to epoch 1" in message and "\n" not in message
     run = train(make_pairs(), epochs=2, run_dir=tmp_path / "r", resume=True, **SMALL)
     assert run.history["epoch"] == [1, 2]
+
+
+def test_a_full_disk_is_not_called_a_lack_of_memory(run):
+    """TensorBoard's writer is TensorFlow's, which has one error for both."""
+    folder = RunFolder(run.run_dir)
+    full = type("ResourceExhaustedError", (Exception,), {})("events.out; No space left on device")
+    with (
+        pytest.raises(StorageError, match=r"Could not write to .* The disk is full: free some space"),
+        out_of_memory_explained(folder.read_config(), folder),
+    ):
+        raise full
 
 
 def test_what_is_no_lack_of_memory_is_not_called_one(tmp_path):

@@ -5,12 +5,15 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pix2pix_edu as p2p
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import CheckpointError, UsageError
 from pix2pix_edu.translation import (
     Translator,
+    _pad,
     load_discriminator,
     load_model,
     save_discriminator,
@@ -132,6 +135,10 @@ def test_no_pictures_give_no_pictures(model):
         (np.zeros((32, 32, 3), "float32"), "to_uint8"),
         (np.zeros((32, 32), "uint8"), r"\(H, W, C\)"),
         (np.zeros((32, 32, 1), "uint8"), "takes pictures of 3 channel"),
+        (np.zeros((0, 32, 3), "uint8"), r"no pixels to translate.*\(0, 32, 3\)"),
+        ("cat.png", "not names of files such as 'cat.png'"),
+        ([np.zeros((8, 8, 3), "uint8"), np.zeros((9, 9, 3), "uint8")], "not all of one size"),
+        (None, "these are object"),
     ],
 )
 def test_what_is_not_a_picture_is_explained(model, images, message):
@@ -142,6 +149,33 @@ def test_what_is_not_a_picture_is_explained(model, images, message):
 def test_what_is_not_a_model_is_explained():
     with pytest.raises(UsageError, match="load_model"):
         translate("emoji", pictures(32, 32, 3))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(shape=st.tuples(*[st.integers(1, 90)] * 2), channels=st.integers(1, 4), levels=st.integers(0, 6))
+def test_padding_grows_to_the_next_multiple_and_keeps_what_was_there(shape, channels, levels):
+    batch = RNG.integers(0, 256, (1, *shape, channels)).astype("uint8")
+    padded = _pad(batch, 2**levels)
+    for before, after in zip(shape, padded.shape[1:3], strict=True):
+        assert after % 2**levels == 0 and before <= after < before + 2**levels
+    np.testing.assert_array_equal(padded[:, : shape[0], : shape[1]], batch)
+    assert (padded.dtype, padded.shape[-1]) == (batch.dtype, channels)
+
+
+SMALLEST = {channels: p2p.generator_model(32, 1, source_channels=channels, levels=2) for channels in (1, 3)}
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(shape=st.tuples(*[st.integers(1, 70)] * 2), channels=st.sampled_from([1, 3]), single=st.booleans())
+def test_any_size_and_number_of_channels_comes_back_at_its_size(shape, channels, single):
+    batch = pictures(*shape, channels) if single else pictures(2, *shape, channels)
+    made = translate(SMALLEST[channels], batch)
+    assert (made.shape, made.dtype) == ((*batch.shape[:-1], 3), np.uint8)
+
+
+def test_a_seed_that_is_none_is_explained(model):
+    with pytest.raises(UsageError, match=r"seed=1\.5 does not work"):
+        translate(model, pictures(32, 32, 3), seed=1.5)
 
 
 def test_unknown_statistics_are_explained(model):
@@ -197,6 +231,56 @@ def test_loading_never_unpickles(model, tmp_path):
         load_model(evil)
 
 
+def with_header(path, changed, out):
+    """A copy of a .p2p file that says something else about its network."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            target.writestr(name, json.dumps(changed(json.loads(data))) if name == "about.json" else data)
+    return out
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"module": "os", "class_name": "function", "config": "system", "registered_name": "function"},
+        {"module": "keras.utils", "class_name": "get_file", "config": {}},
+        {"module": "keras", "class_name": "utils.get_file", "config": {}},
+        {"module": "keras.ops", "class_name": "function", "config": "relu"},
+        {"module": "keras.layers", "class_name": "Lambda", "config": {"function": "x"}},
+        {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/tmp/somewhere"}},
+        {"class_name": "__lambda__", "config": {"value": "4wAAAA=="}},
+        {"module": "kerasevil.layers", "class_name": "Dense", "config": {}},
+    ],
+)
+def test_a_file_that_asks_for_code_is_refused(model, tmp_path, described):
+    def changed(header):
+        header["generator"]["config"]["layers"][1]["config"]["activation"] = [described]  # however deep it lies
+        return header
+
+    evil = with_header(save_generator(model, tmp_path / "g.p2p"), changed, tmp_path / "evil.p2p")
+    with pytest.raises(CheckpointError, match=r"evil\.p2p asks for .* could run code or read other files of yours"):
+        load_model(evil)
+
+
+def test_a_file_that_does_not_say_how_it_is_to_be_used_is_explained(model, tmp_path):
+    path = save_generator(model, tmp_path / "g.p2p")
+    for wrong in ({"statistics": "none"}, {"statistics": None}, {"about": "a model"}):
+        with pytest.raises(CheckpointError, match="does not say how its generator is to be used"):
+            load_model(with_header(path, lambda header, wrong=wrong: {**header, **wrong}, tmp_path / "odd.p2p"))
+
+
+def test_what_keras_complains_about_is_told_in_one_line(model, tmp_path):
+    def changed(header):
+        header["generator"]["config"]["layers"][1]["class_name"] = "NoSuchLayer"
+        return header
+
+    odd = with_header(save_generator(model, tmp_path / "g.p2p"), changed, tmp_path / "odd.p2p")
+    with pytest.raises(CheckpointError, match=r"odd\.p2p cannot be read as a model") as caught:
+        load_model(odd)
+    assert "\n" not in str(caught.value) and "safe_mode" not in str(caught.value)
+
+
 def test_damaged_and_foreign_files_are_explained(model, tmp_path):
     path = save_generator(model, tmp_path / "g.p2p")
     cut = tmp_path / "cut.p2p"
@@ -210,6 +294,8 @@ def test_damaged_and_foreign_files_are_explained(model, tmp_path):
         load_model(newer)
     with pytest.raises(CheckpointError, match="There is no model at"):
         load_model(tmp_path / "nothing.p2p")
+    with pytest.raises(CheckpointError, match="There is no model at"):
+        load_model(tmp_path / ("n" * 256))
     with pytest.raises(CheckpointError, match="holds no training run"):
         load_model(tmp_path)
 

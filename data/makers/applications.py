@@ -4,7 +4,8 @@
     python data/makers/applications.py photo-lab          # or another of EXTRAS, of which no model ships
 
 For each task it writes data/weights/NAME.p2p and NAME.json. For the extras (too few photos, drawings that do not suit)
-it writes some pictures and the scores to data/lessons/applications/. Stopped, the same command goes on where it was.
+it writes the scores to data/lessons/applications/, and no pictures: the photos are other people's. Stopped, the same
+command goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from common import GALLERY, origin, save_pictures
+from common import GALLERY, origin
 
 import pix2pix_edu as p2p
 from pix2pix_edu.applications import IMAGE_SIZE, SOURCES, TASKS, Task, measure, remake
@@ -31,7 +32,6 @@ EXTRAS: dict[str, tuple[str, str, dict, int]] = {
     "photo-inpaint": ("inpaint", "photos", {"task": "inpaint"}, 16),
     "drawings-lab": ("colour-lab", "emoji", {}, 12),
 }
-SHOWN = 12
 
 
 def main() -> None:
@@ -80,7 +80,7 @@ def extra_pairs(name: str, seed: int) -> p2p.Pairs:
 
 
 def make_extra(name: str, seed: int, run_dir: Path, command: str) -> None:
-    """Train on other pairs in the same way: what the pictures look like, and what they score."""
+    """Train on other pairs in the same way, and write down what that scores."""
     like, data, options, epochs = EXTRAS[name]
     task, pairs = TASKS[like], extra_pairs(name, seed)
     run = train(pairs, dict(task.settings), seed, run_dir, epochs)
@@ -92,9 +92,7 @@ def make_extra(name: str, seed: int, run_dir: Path, command: str) -> None:
         split = getattr(pairs, part)
         drawn = p2p.translate(run, split.sources)
         record[part] = rounded(measure(task, pairs.train, split, drawn))
-        chosen = np.linspace(0, len(split) - 1, SHOWN).round().astype(int)
-        save_pictures(folder / f"{name}-{part}.webp", task.seen(split.sources, drawn)[chosen], lossless=False)
-    write(folder / f"{name}.json", {**record, "shown": SHOWN, "judged": task.judged})
+    write(folder / f"{name}.json", {**record, "judged": task.judged})
 
 
 def photos_of(split: p2p.Split) -> list[str]:

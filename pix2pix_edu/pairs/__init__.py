@@ -136,5 +136,7 @@ def _is_path(name: str | os.PathLike) -> bool:
     """Whether this means files: a path object, something with a slash, or something that exists and is no data set."""
     if isinstance(name, os.PathLike):
         return True
+    if not isinstance(name, str):
+        raise UsageError(f"load_pairs({name!r}) does not work: give the name of a data set, or the path of a folder.")
     looks_like_one = name.startswith((".", "~")) or os.sep in name or "/" in name
     return looks_like_one or (name not in REGISTRY and Path(name).exists())

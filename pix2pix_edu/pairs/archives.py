@@ -15,7 +15,7 @@ from pix2pix_edu.errors import DataError, DownloadError, UsageError
 from pix2pix_edu.pairs.core import About, Pairs
 from pix2pix_edu.pairs.download import download, is_archive, read_marker, unpack
 from pix2pix_edu.pairs.folder import load_folder
-from pix2pix_edu.paths import cache_dir
+from pix2pix_edu.paths import cache_dir, in_home
 
 HOST = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
 PAPER = (
@@ -143,7 +143,7 @@ def load_archive(
     published = ARCHIVES[name]
     if archive is not None and folder is not None:
         raise UsageError("Pass archive= or folder=, not both: only one of them can be read.")
-    root = Path(folder).expanduser() if folder is not None else _unpacked(name, published, archive, sha256)
+    root = in_home(folder) if folder is not None else _unpacked(name, published, archive, sha256)
     pairs = load_folder(image_size, seed, root, resize, limit)
     about = About(
         title=f"{name}, as published with the paper",
@@ -170,8 +170,8 @@ def load_path(
         resize: see `load_folder`.
         limit: see `load_folder`.
     """
-    path = Path(path).expanduser()
-    if not (path.is_file() and is_archive(path)):
+    path = in_home(path)
+    if not (is_archive(path) and os.path.isfile(path)):  # unlike Path's own it is silent on names too long
         return load_folder(image_size, seed, path, resize, limit)
     pairs = load_folder(image_size, seed, unpack(path, _own_folder(path)), resize, limit)
     return replace(pairs, about=replace(pairs.about, title=f"Pictures in {path.name}", url=str(path)))
@@ -180,8 +180,8 @@ def load_path(
 def _unpacked(name: str, published: Archive, archive: str | os.PathLike | None, sha256: str | None) -> Path:
     """The folder that an archive was unpacked to, now or earlier."""
     if archive is not None:
-        path = Path(archive).expanduser()
-        if not path.is_file():
+        path = in_home(archive)
+        if not os.path.isfile(path):
             raise DataError(f"There is no archive {path}. Check the path, or leave archive= out to download {name}.")
         return unpack(path, _own_folder(path), sha256)
 

@@ -44,7 +44,11 @@ def cached(name: str, key: Mapping[str, Any], build: Callable[[], dict[str, np.n
     >>> squares["squares"].tolist()
     [0, 1, 4, 9]
     """
-    path = cache_path(name, key)
+    try:
+        path = cache_path(name, key)
+    except StorageError as error:  # there is no home folder, and no other was named
+        warnings.warn(f"Working without a cache, so the next start is slow again. {error}", stacklevel=2)
+        return build()
     arrays = _read(path)
     if arrays is None:
         arrays = build()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import http.client
 import json
 import lzma
+import ntpath
 import shutil
 import ssl
+import struct
 import tarfile
 import tempfile
 import time
@@ -33,8 +36,25 @@ PAUSE_SECONDS = 1.0  # between attempts
 RETRIED = (408, 416, 429)  # answers below 500 that may be different the next time
 MOST_BYTES = 40 * 2**30  # what an archive may unpack to
 MOST_FILES = 1_000_000
+MOST_HEADER_BYTES = 2**24  # of a tar file between two of its files; tarfile would read any number of them into memory
 MARKER = ".pix2pix_edu.json"  # lies in a folder that was unpacked completely
 LEFTOVER_SECONDS = 6 * 3600.0
+# What tarfile, zipfile and the decompressors raise when an archive is damaged. Their OSErrors are another matter: those
+# without a number, or with "invalid argument", come from reading it, all others from writing what it holds.
+DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    OverflowError,
+)
+READING_FAILED = (None, errno.EINVAL)
+UNWRITABLE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ, errno.EINVAL)
 
 
 # --- Download ---------------------------------------------------------------------------------------------------------
@@ -101,11 +121,20 @@ def _version_file(part: Path) -> Path:
     return part.with_name(part.name + ".version")
 
 
+def _read_version(file: Path) -> str:
+    """What the server called the part's version; empty if that is not known, or was damaged on the disk."""
+    try:
+        version = file.read_text(encoding="ascii")
+    except (FileNotFoundError, ValueError):
+        return ""
+    return version if version.isprintable() else ""
+
+
 def _fetch(url: str, part: Path) -> bool:
     """One attempt, appending to `part`; returns whether the file is now complete."""
     have = _size(part)
     version_file = _version_file(part)
-    version = version_file.read_text() if version_file.exists() else ""
+    version = _read_version(version_file)
     request = urllib.request.Request(url)
     if have and version:
         request.add_header("Range", f"bytes={have}-")
@@ -114,22 +143,32 @@ def _fetch(url: str, part: Path) -> bool:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if not resumed:
             have = 0
-        version_file.write_text(response.headers.get("ETag") or response.headers.get("Last-Modified") or "")
+        named = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        version_file.write_text(named, encoding="ascii", errors="replace")
         length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        total = have + int(length) if length and length.isdecimal() else None
         bar = progress(description=f"Downloading {url.rsplit('/', 1)[-1]}", total=total, unit="B", unit_scale=True)
         with bar, part.open("ab" if resumed else "wb") as file:
             bar.update(have)
-            while chunk := response.read(CHUNK):
+            while chunk := response.read1(CHUNK):  # what is there: `read` would lose it if the rest never came
                 file.write(chunk)
                 bar.update(len(chunk))
     return total is None or _size(part) == total
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 check sum of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 check sum of a file, as 64 hexadecimal digits.
+
+    Raises:
+        DownloadError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DownloadError(
+            f"{path} cannot be read ({error.strerror or error}). Check its permissions, or copy it again."
+        ) from error
 
 
 def check_sha256(path: Path, expected: str | None) -> str:
@@ -193,15 +232,15 @@ def unpack(archive: Path, folder: Path, sha256: str | None = None) -> Path:
             json.dump({"archive": archive.name, "sha256": found, "files": files}, marker)
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
-        raise DownloadError(
-            f"{archive} is cut off or damaged ({error}). Delete it and download it again, or copy it again."
-        ) from error
+    except DAMAGE as error:
+        raise _damaged(archive, error) from error
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         if read_marker(folder):  # another process was faster
             return folder
+        if error.errno in READING_FAILED:
+            raise _damaged(archive, error) from error
         raise explain_os_error(error, folder, "unpack to") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -211,9 +250,16 @@ def unpack(archive: Path, folder: Path, sha256: str | None = None) -> Path:
 def read_marker(folder: Path) -> dict | None:
     """What is known of a folder that was unpacked completely; None for any other."""
     try:
-        return json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
+    return known if isinstance(known, dict) and {"archive", "sha256"} <= known.keys() else None
+
+
+def _damaged(archive: Path, error: Exception) -> DownloadError:
+    return DownloadError(
+        f"{archive} is cut off or damaged ({error}). Delete it and download it again, or copy it again."
+    )
 
 
 def _unpack_members(archive: Path, folder: Path) -> int:
@@ -228,11 +274,25 @@ def _unpack_members(archive: Path, folder: Path) -> int:
                     f"{archive} would unpack to more than {MOST_BYTES >> 30} GB or {MOST_FILES:,} files, so it is "
                     "refused. Unpack it yourself if you trust it, and pass the folder."
                 )
-            path = folder.joinpath(*_safe_parts(archive, name))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as file:
+            with _new_file(archive, folder, name) as file:
                 _copy(content, file, size, archive)
     return files
+
+
+def _new_file(archive: Path, folder: Path, name: str) -> IO[bytes]:
+    """Make the file for a member, with the folders around it."""
+    path = folder.joinpath(*_safe_parts(archive, name))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
+    except (OSError, ValueError) as error:  # the latter for a name with a zero byte in it
+        if isinstance(error, OSError) and error.errno not in UNWRITABLE_NAME:
+            raise
+        shown = name if len(name) <= 60 else f"{name[:60]}..."
+        raise DownloadError(
+            f"{archive} holds a file named {shown!r}, which cannot be written here "
+            f"({getattr(error, 'strerror', None) or error}). Unpack it yourself if you trust it, and pass the folder."
+        ) from error
 
 
 def _copy(content: IO[bytes], file: IO[bytes], size: int, archive: Path) -> None:
@@ -251,7 +311,9 @@ def _safe_parts(archive: Path, name: str) -> tuple[str, ...]:
     """The parts of a member's path, if it stays below the folder on every system."""
     parts = PurePosixPath(name).parts
     windows = PureWindowsPath(name)
-    if not parts or ".." in windows.parts or windows.anchor or PurePosixPath(name).is_absolute():
+    drives = any(ntpath.splitdrive(part)[0] for part in (*parts, *windows.parts))  # in the middle, too: a/C:b.png
+    climbs = ".." in windows.parts or windows.anchor or drives or PurePosixPath(name).is_absolute()
+    if not parts or climbs or (parts[0] == MARKER and len(parts) > 1):  # nor may it hide where we keep our notes
         raise DownloadError(
             f"{archive} holds a file named {name!r}, which would land outside its folder, so it is refused: such an "
             "archive is broken or hostile."
@@ -269,11 +331,11 @@ def _members(archive: Path) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
         with _decompressed(archive) as stream:
             watched = _Watched(stream)
             with tarfile.open(fileobj=watched, mode="r|") as tarred:  # type: ignore[call-overload]
-                yield _tar_members(tarred, archive)
+                yield _tar_members(tarred, archive, watched)
             watched.read_to_the_end()
 
 
-def _tar_members(tarred: tarfile.TarFile, archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _tar_members(tarred: tarfile.TarFile, archive: Path, watched: _Watched) -> Iterator[tuple[str, int, IO[bytes]]]:
     for member in tarred:
         if member.isdir():
             continue  # folders are made when a file needs them
@@ -283,7 +345,9 @@ def _tar_members(tarred: tarfile.TarFile, archive: Path) -> Iterator[tuple[str, 
                 f"{archive} holds {member.name!r}, which is a link or a device and not a file, so it is refused: no "
                 "data set needs one."
             )
+        watched.left = MOST_HEADER_BYTES + member.size
         yield member.name, member.size, content
+        watched.left = MOST_HEADER_BYTES  # whatever this file said of its size: it has been read
 
 
 def _decompressed(archive: Path) -> IO[bytes]:
@@ -300,18 +364,23 @@ def _decompressed(archive: Path) -> IO[bytes]:
 
 
 class _Watched:
-    """A tar stream that notices when its end is missing.
+    """A tar stream that notices when its end is missing, and when a header has none.
 
     Python's tarfile takes an archive that is cut off between two files for a shorter one. But a whole archive ends with
-    a block of zeros, and its compression with a check sum.
+    a block of zeros, and its compression with a check sum. And what a header announces, tarfile reads into memory: some
+    megabytes of compressed zeros would become gigabytes there.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream, self.tail = stream, b""
+        self.left = MOST_HEADER_BYTES  # bytes that may be read before the next file begins
 
     def read(self, size: int) -> bytes:
         data = self.stream.read(size)
         self.tail = (self.tail + data)[-tarfile.BLOCKSIZE :]
+        self.left -= len(data)
+        if self.left < 0:
+            raise tarfile.ReadError(f"more than {MOST_HEADER_BYTES >> 20} MB that belong to none of its files")
         return data
 
     def read_to_the_end(self) -> None:

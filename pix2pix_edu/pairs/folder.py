@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from PIL import Image
 from pix2pix_edu.errors import DataError, UsageError, nearest
 from pix2pix_edu.pairs.core import About, Pairs, Split, split_families
 from pix2pix_edu.pairs.pictures import Unreadable, check_resize, is_picture, read_picture, to_square
+from pix2pix_edu.paths import in_home
 from pix2pix_edu.progress import progress
 
 SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
@@ -83,16 +86,23 @@ def load_folder(
             that differ in shape, too few pairs.
     """
     check_resize(resize)
-    if limit is not None and limit < FEWEST_PAIRS:
-        raise UsageError(f"limit={limit} does not work: keep at least {FEWEST_PAIRS} pairs.")
-    root = _existing_folder(Path(path).expanduser())
-    found = {split: _choose(files, limit, seed) for split, files in find_pairs(root).items()}
-    _check_counts(root, found, image_size, limit)
-    files = [pair for split in found for pair in found[split]]
-    given = np.array([split for split in found for _ in found[split]])
-    pictures, fingerprints, report = _read_all(root, files, image_size, resize)
-    sides = _sides(root, given, fingerprints, seed)
-    report += _remarks(files, given, fingerprints)
+    if limit is not None and (not isinstance(limit, Integral) or limit < FEWEST_PAIRS):
+        raise UsageError(f"limit={limit!r} does not work: keep at least {FEWEST_PAIRS} pairs.")
+    path = in_home(path)
+    try:
+        root = _existing_folder(path)
+        found = {split: _choose(files, limit, seed) for split, files in find_pairs(root).items()}
+        _check_counts(root, found, image_size, limit)
+        files = [pair for split in found for pair in found[split]]
+        given = np.array([split for split in found for _ in found[split]])
+        pictures, fingerprints, report = _read_all(root, files, image_size, resize)
+        sides = _sides(root, given, fingerprints, seed)
+        report += _remarks(files, given, fingerprints)
+    except OSError as error:  # files that cannot be read have been collected; this is about folders
+        raise DataError(
+            f"{error.filename or path} cannot be read ({error.strerror or error}). Check its permissions and its name, "
+            "or copy the pictures to a folder of your own."
+        ) from error
 
     def part(side: str) -> Split:
         rows = np.flatnonzero(sides == side)
@@ -105,8 +115,12 @@ def load_folder(
 # --- Finding ----------------------------------------------------------------------------------------------------------
 
 
-def find_pairs(root: Path) -> dict[str, list[PairFiles]]:
+def find_pairs(root: Path, around: frozenset[Path] = frozenset()) -> dict[str, list[PairFiles]]:
     """All pairs below a folder, by split; the key is "all" where the folder has no splits.
+
+    Args:
+        root: the folder.
+        around: folders that were looked through on the way; a link that leads back to one of them is not followed.
 
     Raises:
         DataError: no pairs, or names that do not match.
@@ -126,9 +140,14 @@ def find_pairs(root: Path) -> dict[str, list[PairFiles]]:
         return splits
     if pairs := _pairs_in(root):
         return {"all": pairs}
-    inside = [child for child in root.iterdir() if child.is_dir() and not child.name.startswith(".")]
+    around |= {root.resolve(), *root.resolve().parents}
+    inside = [
+        child
+        for child in root.iterdir()
+        if child.is_dir() and not child.name.startswith(".") and child.resolve() not in around
+    ]
     if len(inside) == 1:
-        return find_pairs(inside[0])  # archives often hold one folder with everything in it
+        return find_pairs(inside[0], around)  # archives often hold one folder with everything in it
     raise DataError(
         f"There are no pairs in {root}. It should hold pictures that show A and B side by side, or two folders A and B "
         "with pictures of the same names; train, val and test sub-folders may lie around or inside them. Pictures end "
@@ -174,15 +193,22 @@ def _two_folders(a: Path | None, b: Path | None) -> list[PairFiles]:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by name without ending."""
+    """The pictures of a folder by name without ending.
+
+    Two spellings of one name, an é as one character or as e and an accent, count as one: macOS writes the latter.
+    """
     paths = [path for path in sorted(folder.iterdir()) if is_picture(path)]
-    twice = [stem for stem, count in Counter(path.stem for path in paths).items() if count > 1]
+    twice = [stem for stem, count in Counter(_stem(path) for path in paths).items() if count > 1]
     if twice:
         raise DataError(
             f"In {folder} some names occur with two endings, so it is not clear which file to take: {_listed(twice)}. "
             "Keep one of each."
         )
-    return {path.stem: path for path in paths}
+    return {_stem(path): path for path in paths}
+
+
+def _stem(path: Path) -> str:
+    return unicodedata.normalize("NFC", path.stem)
 
 
 def _existing_folder(path: Path) -> Path:

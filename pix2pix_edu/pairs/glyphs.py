@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import DataError, UsageError, nearest
 from pix2pix_edu.pairs.cache import cached
 from pix2pix_edu.pairs.core import About, Pairs, Split, split_families
 from pix2pix_edu.progress import progress
@@ -125,12 +125,21 @@ def title(style: str) -> str:
 def font_file(style: str) -> Path:
     """The file of a style's font, inside matplotlib.
 
+    Raises:
+        DataError: this matplotlib came without it.
+
     >>> font_file("serif-bold").name
     'DejaVuSerif-Bold.ttf'
     """
     import matplotlib
 
-    return Path(matplotlib.get_data_path(), "fonts", "ttf", f"{STYLES[style]}.ttf")
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{STYLES[style]}.ttf")
+    if not path.is_file():
+        raise DataError(
+            f"The font {path} is missing. matplotlib brings it along: install it again with "
+            "pip install --force-reinstall matplotlib."
+        )
+    return path
 
 
 @cache

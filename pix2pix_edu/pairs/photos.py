@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 from pix2pix_edu.errors import DataError, UsageError, nearest
 from pix2pix_edu.pairs.core import About, Pairs, Split, split_families
 from pix2pix_edu.pairs.pictures import Unreadable, is_picture, read_picture
+from pix2pix_edu.paths import in_home
 from pix2pix_edu.progress import progress
 
 # package -> its photos of things that a camera sees. scikit-image has more colour pictures (a retina, tissue under a
@@ -184,7 +185,7 @@ def _shipped_photos() -> tuple[Path, list[Path]]:
 
 def _photos_in(folder: Path, limit: int | None, seed: int) -> tuple[Path, list[Path]]:
     """All pictures below a folder, in order."""
-    root = folder.expanduser().absolute()
+    root = in_home(folder).absolute()
     if not root.is_dir():
         around = sorted(child.name for child in root.parent.iterdir() if child.is_dir()) if root.parent.is_dir() else []
         hint = nearest(root.name, around[:20]) if around else "Check the path."

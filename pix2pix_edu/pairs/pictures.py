@@ -6,7 +6,9 @@ the picture is lying on its side. Whatever can be translated without guessing is
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,10 +17,14 @@ from pix2pix_edu.errors import UsageError, nearest
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 RESIZES = ("crop", "fit", "stretch")
+# What a file may hold, whatever its name ends with. Pillow knows more kinds, but for one of them (EPS, a program that
+# draws) it starts Ghostscript: a file from a stranger must not choose that.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")
 WHITE = (255, 255, 255)
 
 # What was done, in the words of a report that begins with a number of files.
 TURNED = "were turned upright, as their camera noted (EXIF orientation)"
+NO_EXIF = "have a damaged EXIF note: taken as they lie"
 FRAMES = "have several frames: only the first is used"
 SIXTEEN_BITS = "have 16 bits per value: scaled to 8"
 GREY = "are grey: given three equal channels"
@@ -70,23 +76,56 @@ def read_picture(path: Path) -> tuple[Image.Image, list[str]]:
     try:
         if path.stat().st_size == 0:
             raise Unreadable("the file is empty")
-        with Image.open(path) as picture:
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({_reason(error)})") from error
+    return decode(path)
+
+
+def decode(source: Path | IO[bytes]) -> tuple[Image.Image, list[str]]:
+    """What `read_picture` does, also with what is no file on the disk, such as an upload in a widget.
+
+    >>> import io
+    >>> decode(io.BytesIO(b"words"))
+    Traceback (most recent call last):
+    ...
+    pix2pix_edu.pairs.pictures.Unreadable: cannot be read (not a picture)
+    """
+    try:
+        with Image.open(source, formats=_formats()) as picture:
             notes = [FRAMES] if getattr(picture, "n_frames", 1) > 1 else []
             picture.load()  # decodes everything, so that a cut-off file is found now and not in training
-            upright = ImageOps.exif_transpose(picture)
-            if picture.getexif().get(0x0112, 1) != 1:
-                notes.append(TURNED)
+            upright, turned = _upright(picture)
             converted, more = _to_rgb(upright)
-            return converted, notes + more
+            return converted, notes + turned + more
     except Unreadable:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's decoders let out whatever they stumble over: IndexError, TypeError ...
         raise Unreadable(f"cannot be read ({_reason(error)})") from error
 
 
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    Image.init()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
+
+
+def _upright(picture: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Turn a picture as its EXIF data say; where these are damaged the picture itself is still good."""
+    try:
+        noted = picture.getexif().get(0x0112, 1)
+        return ImageOps.exif_transpose(picture), [TURNED] if noted in range(2, 9) else []
+    except Exception:  # as above
+        return picture, [NO_EXIF]
+
+
 def _reason(error: Exception) -> str:
-    """The decoder's complaint without the file's path, which our message names already."""
-    text = str(error) or type(error).__name__
+    """The decoder's complaint in one line, without the file's path, which our message names already."""
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels: make the picture smaller"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = (str(error) or type(error).__name__).splitlines()[0]
     return "not a picture" if text.startswith("cannot identify image file") else text
 
 

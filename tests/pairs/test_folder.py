@@ -144,8 +144,10 @@ def test_limit_keeps_so_many_of_each_split(tmp_path):
     pairs = load_pairs(root, image_size=32, limit=5)
     assert (len(pairs.train), len(pairs.val), len(pairs.test)) == (5, 5, 3)
     assert pairs.train.names == load_pairs(root, image_size=32, limit=5).train.names
-    with pytest.raises(UsageError, match="limit=1 "):
-        load_pairs(root, image_size=32, limit=1)
+    assert len(load_pairs(root, image_size=32, limit=np.int64(5)).train) == 5
+    for wrong in (1, True, 5.0):
+        with pytest.raises(UsageError, match=f"limit={wrong} "):
+            load_pairs(root, image_size=32, limit=wrong)
 
 
 def test_more_than_memory_holds_must_be_asked_for(tmp_path, monkeypatch):
