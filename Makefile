@@ -21,7 +21,7 @@ FIND_PYTHON = for python in $(CANDIDATES); do \
 	"Install one (https://www.python.org/downloads, or: sudo apt install python3 python3-venv) and run the same command" \
 	"again; or name yours: make course PYTHON=/path/to/python3." >&2; exit 1
 
-.PHONY: help course test lint unit notebooks-test install install-dev install-site notebooks verify bench site lock oldest wheel clean
+.PHONY: help course test lint unit notebooks-test install install-dev install-site notebooks verify bench site lock oldest test-matrix stamp wheel clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +37,7 @@ lint: install-dev ## style, types, and notebooks whose outputs are older than th
 	@$(PY) -m mypy
 	@$(PY) tools/notebooks.py fresh
 
-unit: install-dev ## unit tests, examples in docstrings and browser tests, with line coverage
+unit: install-dev install-site ## unit tests, examples in docstrings and browser tests, with line coverage
 	@$(PY) -m pytest -n 2 --dist loadscope --cov --cov-report=term -q $(PYTEST_ARGS)
 
 notebooks-test: install-dev ## run every notebook with preset tiny; compare the cells tagged nbval-check-output
@@ -62,6 +62,12 @@ oldest: install-dev ## unit tests with the oldest versions that pyproject.toml a
 	@rm -rf build/oldest && $(PY) -m uv venv --quiet --python 3.11 build/oldest
 	@$(PY) -m uv pip install --quiet --python build/oldest/bin/python --resolution lowest-direct --editable '.[dev]'
 	@build/oldest/bin/python -m pytest -q --ignore tests/browser $(PYTEST_ARGS) # ipywidgets 7 does not show in JupyterLab 4
+
+test-matrix: install-dev ## the wheel outside the repository: newest and oldest versions on each Python here, and Colab's
+	@$(PY) tools/matrix.py
+
+stamp: install-dev ## write badges and set-up cells into every notebook, for the repository that pyproject.toml names
+	@$(PY) tools/colab.py stamp
 
 site: install-site ## build the site of the course into build/site
 	@$(PY) tools/site.py

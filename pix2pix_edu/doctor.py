@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -114,7 +115,9 @@ def doctor() -> Report:
     """
     probe = probe_keras()
     checks = [_guarded("Python", check_python)]
-    checks += [_guarded(requirement, partial(check_package, requirement)) for requirement in requirements()]
+    packages = [(requirement, partial(check_package, requirement)) for requirement in requirements()]
+    packages += [(requirement, partial(check_optional, requirement)) for requirement in requirements("lab")]
+    checks += [_guarded(requirement, look) for requirement, look in sorted(packages, key=lambda package: package[0])]
     checks += [
         _guarded("Keras backend", lambda: check_backend(probe)),
         _guarded("GPU", lambda: check_gpu(probe)),
@@ -171,20 +174,46 @@ def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Chec
     return Check("Python", "ok" if supported else "fail", ".".join(map(str, version)), advice)
 
 
-def requirements() -> list[str]:
+def requirements(extra: str = "") -> list[str]:
     """What the course needs, such as "numpy>=2.0": from the repository, or from the installed package.
+
+    Args:
+        extra: instead, what an optional part needs, such as "lab".
 
     >>> any(requirement.startswith("numpy") for requirement in requirements())
     True
+    >>> [requirement.split(">")[0] for requirement in requirements("lab")]
+    ['jupyterlab']
     """
     project = Path(__file__).resolve().parent.parent / "pyproject.toml"
     if project.is_file():
         import tomllib
 
-        declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
-    else:
-        declared = importlib.metadata.requires(PROJECT) or []
-    return sorted(requirement for requirement in declared if "extra ==" not in requirement)
+        declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+        return sorted(declared["optional-dependencies"][extra] if extra else declared["dependencies"])
+    listed = [requirement.partition(";") for requirement in importlib.metadata.requires(PROJECT) or []]
+    return sorted(name.strip() for name, _, marker in listed if _extra_of(marker) == extra)
+
+
+def _extra_of(marker: str) -> str:
+    """The optional part that a marker such as `extra == 'lab'` speaks of, or ""."""
+    found = re.search(r"""extra == ["']([\w-]+)["']""", marker)
+    return found[1] if found else ""
+
+
+def check_optional(requirement: str) -> Check:
+    """The same as `check_package` for one that the course can do without, where something else shows the notebooks.
+
+    >>> check_optional("no-such-package>=1.0").verdict
+    'ok'
+    """
+    name = re.split(r"[<>=!~ ]", requirement, maxsplit=1)[0]
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        advice = f'Fine on Colab, in VS Code and for scripts. To have it: {_python()} -m pip install "{requirement}"'
+        return Check(name, "ok", "not installed", advice)
+    return check_package(requirement)
 
 
 def check_package(requirement: str) -> Check:
@@ -500,6 +529,8 @@ def check_widgets(folders: list[Path] | None = None) -> Check:
     if "google.colab" in sys.modules:
         return Check(name, "ok", f"ipywidgets {ours}, shown by Colab itself")
     if folders is None:
+        if not importlib.util.find_spec("jupyter_core"):
+            return Check(name, "ok", f"ipywidgets {ours}; there is no JupyterLab here")
         from jupyter_core.paths import jupyter_path
 
         folders = [Path(folder) for folder in jupyter_path("labextensions")]

@@ -7,7 +7,6 @@ not pile up in memory, and none of yours is drawn into.
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 import os
@@ -21,11 +20,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
 from pix2pix_edu.errors import DataError, UsageError, nearest
 from pix2pix_edu.pairs import Pairs, Split
+from pix2pix_edu.pairs.pictures import Unreadable, decode
+from pix2pix_edu.widgets.alt import alt_of, bundle, describe, register
 from pix2pix_edu.widgets.style import DISCRIMINATOR, FAKE, GENERATOR, GREEN, GREY
+
+__all__ = ["CourseFigure", "alt_text", "describe", "plot_history", "show_pairs", "show_sheet", "show_translations"]
+register()  # from now on the figures of this notebook have descriptions, also those that are made by hand
 
 CHANCE = math.log(2)  # what cross-entropy costs a player who can only toss a coin
 DPI = 100
@@ -62,8 +65,8 @@ class CourseFigure(Figure):
         # for the description. So we hand over the picture ourselves.
         from IPython.display import display
 
-        data = {"image/png": base64.b64encode(self.png()).decode(), "text/plain": self.alt}
-        display(data, metadata={"image/png": {"alt": self.alt}}, raw=True)
+        data, metadata = bundle(self.png(), alt_of(self))
+        display(data, metadata=metadata, raw=True)
 
 
 def alt_text(figure: Figure) -> str:
@@ -118,9 +121,8 @@ def show_pairs(
     split = _choose(split, n, seed)
     heads = _heads(titles, (about.source, about.target) if about else ("source", "target"))
     figure = _gallery([list(pair) for pair in split], heads, split.names, columns, about.title if about else None)
-    subject = f"pairs of {about.title}" if about else "pairs of pictures"
-    figure.alt = f"{len(split)} {subject}, each with {heads[0]} on the left and {heads[1]} on the right: "
-    figure.alt += f"{'; '.join(split.names)}."
+    subject = f"{_count(len(split), 'pair')} of {about.title if about else 'pictures'}"
+    figure.alt = f"{subject}, each with {heads[0]} on the left and {heads[1]} on the right: {'; '.join(split.names)}."
     return figure
 
 
@@ -163,8 +165,8 @@ def show_translations(
     translated = translate(model, split.sources, **options)
     examples = [list(pictures) for pictures in zip(split.sources, translated, split.targets, strict=True)]
     figure = _gallery(examples, heads, split.names, columns, about.title if about else None)
-    figure.alt = f"{len(split)} examples, each with {heads[0]}, {heads[1]} and {heads[2]} from left to right: "
-    figure.alt += f"{'; '.join(split.names)}."
+    subject = f"{_count(len(split), 'example')}, each with {heads[0]}, {heads[1]} and {heads[2]} from left to right"
+    figure.alt = f"{subject}: {'; '.join(split.names)}."
     return figure
 
 
@@ -248,6 +250,10 @@ def _draw_picture(axes: Axes, picture: np.ndarray) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(color="#cccccc", linewidth=0.8)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _shorten(name: str, length: int) -> str:
@@ -522,7 +528,6 @@ def _read_picture(path: Path) -> np.ndarray:
         there = sorted(child.name for child in path.parent.glob("*.png")) if path.parent.is_dir() else []
         raise DataError(f"There is no picture {path}. {nearest(path.name, there[-10:]) if there else ''}".rstrip())
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path} cannot be read as a picture ({error}). Train on, or make the sheet again.") from error
+        return np.asarray(decode(path)[0])
+    except Unreadable as error:
+        raise DataError(f"{path} cannot be shown: it {error}. Train on, or make the sheet again.") from error

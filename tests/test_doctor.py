@@ -114,6 +114,34 @@ def test_the_requirements_are_those_of_the_project():
     assert not any("pytest" in requirement for requirement in wanted)
 
 
+def test_an_installed_course_knows_its_requirements_without_the_repository(tmp_path, monkeypatch):
+    lines = [
+        "numpy>=2.0",
+        "jupyterlab>=4.4; extra == 'lab'",
+        'pytest>=8; extra == "dev"',
+        "onnx; (python_version > '3') and extra == 'export'",
+    ]
+    monkeypatch.setattr(clinic, "__file__", str(tmp_path / "pix2pix_edu" / "doctor.py"))
+    monkeypatch.setattr(clinic.importlib.metadata, "requires", lambda name: lines)
+    assert clinic.requirements() == ["numpy>=2.0"]
+    assert clinic.requirements("lab") == ["jupyterlab>=4.4"]
+    assert clinic.requirements("export") == ["onnx"]
+
+
+def test_a_front_end_may_be_missing_but_not_too_old():
+    missing = clinic.check_optional("no-such-package>=1.0")
+    assert (missing.verdict, missing.value) == ("ok", "not installed")
+    assert '-m pip install "no-such-package>=1.0"' in missing.advice
+    assert clinic.check_optional("pytest>=1").value == pytest.__version__
+    assert clinic.check_optional("pytest>=9999").verdict == "fail"
+
+
+def test_the_report_names_jupyterlab_among_the_packages(report):
+    names = [check.name for check in report.checks]
+    assert names.count("jupyterlab") == 1
+    assert names.index("ipywidgets") < names.index("jupyterlab") < names.index("keras")
+
+
 def program(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -216,6 +244,12 @@ def test_widgets_are_found_beside_jupyterlab(tmp_path):
     manifest.parent.mkdir(parents=True)
     manifest.write_text('{"version": "5.0.16"}')
     assert clinic.check_widgets([tmp_path]).value.endswith("shown by extension 5.0.16")
+
+
+def test_without_jupyter_there_is_no_extension_to_look_for(monkeypatch):
+    monkeypatch.setattr(clinic.importlib.util, "find_spec", lambda name: None)
+    check = clinic.check_widgets()
+    assert check.verdict == "ok" and "no JupyterLab here" in check.value
 
 
 def test_a_check_that_breaks_becomes_a_line_of_the_report():

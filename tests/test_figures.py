@@ -89,7 +89,7 @@ def test_a_data_set_says_itself_what_its_pictures_show():
     assert np.array_equal(pictures(figure)[0], pairs.train.sources[0])
     assert [axes.get_title() for axes in figure.axes] == ["outline", "photo"]
     assert figure.get_suptitle() == "Leaves of the garden"
-    expected = "1 pairs of Leaves of the garden, each with outline on the left and photo on the right: pair 0."
+    expected = "1 pair of Leaves of the garden, each with outline on the left and photo on the right: pair 0."
     assert alt_text(figure) == expected
 
 
@@ -331,7 +331,7 @@ def test_what_is_not_a_sheet_is_refused(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     with pytest.raises(DataError, match=r"no picture .*epoch-0002\.png\. Did you mean 'epoch-0001\.png'\?"):
         show_sheet(tmp_path / "epoch-0002.png")
-    with pytest.raises(DataError, match=r"broken\.png cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"broken\.png cannot be shown: it cannot be read"):
         show_sheet(tmp_path / "broken.png")
     with pytest.raises(UsageError, match=r"this is float64 \(9, 9, 3\)"):
         show_sheet(np.zeros((9, 9, 3)))

@@ -69,6 +69,11 @@ def test_the_first_run_installs_and_the_second_does_nothing(repository):
     assert (second.returncode, second.stdout, asked()) == (0, "", [])
 
 
+def test_the_course_comes_with_a_front_end(repository):
+    set_up(repository, "course")
+    assert ".[lab]" in Path(os.environ["LOG"]).read_text()
+
+
 def test_the_developers_set_holds_the_course(repository):
     set_up(repository, "dev")
     assert ".[dev]" in Path(os.environ["LOG"]).read_text()
@@ -242,5 +247,5 @@ def test_a_failed_set_up_stops_make(repository, bare):
 
 def test_help_lists_the_commands(repository, bare):
     text = make(repository, "help", bare).stdout
-    for target in ("course", "test", "lint", "notebooks", "bench", "site", "lock", "clean"):
+    for target in ("course", "test", "lint", "notebooks", "bench", "site", "lock", "test-matrix", "stamp", "clean"):
         assert f"make {target} " in text

@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from tools import colab
 from tools import notebooks as tool
 
 NOTEBOOKS = sorted((tool.ROOT / "notebooks").glob("*.ipynb"))
@@ -51,6 +52,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notebook.cells.append(new_markdown_cell("Prose."))
     notebook.cells.append(new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}))
     notebook.cells.append(new_code_cell("import time; time.sleep(1000)", metadata={"tags": ["nbval-skip"]}))
+    notebook.cells.append(new_code_cell("raise SystemExit('installing')", metadata={"tags": [tool.SETUP]}))
     nbformat.write(notebook, path)
     assert tool.main(["run", str(path), "--preset", "tiny"]) == 0
     return path
@@ -81,6 +83,11 @@ def test_run_keeps_expected_errors_and_skips_skipped_cells(executed):
     assert cells[4].outputs[0].ename == "ZeroDivisionError"
     assert cells[5].execution_count is None
     assert cells[5].metadata.tags == ["nbval-skip"]
+
+
+def test_run_leaves_the_set_up_cell_alone(executed):
+    cell = read(executed).cells[6]
+    assert (cell.execution_count, cell.outputs, cell.metadata.tags) == (None, [], [tool.SETUP])
 
 
 def test_fresh_accepts_what_run_wrote(executed, capsys):
@@ -138,6 +145,20 @@ def test_a_changed_tag_is_stale():
     assert "code changed" in tool.staleness(notebook)[0]
 
 
+def test_the_set_up_cell_may_come_change_and_go():
+    notebook = stamped("a = 1", "b = 2")
+    notebook.cells.insert(0, new_code_cell("import this", metadata={"tags": [tool.SETUP, "remove-cell"]}))
+    assert tool.staleness(notebook) == []
+    notebook.cells[0].source = "import that"
+    assert tool.staleness(notebook) == []
+    notebook.cells[0].metadata["tags"] = []
+    assert "code changed" in tool.staleness(notebook)[0]
+
+
+def test_the_set_up_cell_is_the_one_that_is_stamped():
+    assert tool.SETUP == colab.TAG
+
+
 def test_a_notebook_without_a_stamp_is_stale():
     assert "no stamp" in tool.staleness(notebook_of())[0]
 
@@ -157,6 +178,7 @@ def test_cells_run_out_of_order_are_reported():
         (new_output("stream", name="stdout", text="\x1b[31mred"), "terminal codes"),
         (new_output("stream", name="stdout", text="1%\r2%"), "terminal codes"),
         (new_output("execute_result", data={"text/plain": "<f at 0x7f0012345678>"}), "memory address"),
+        (new_output("display_data", data={"image/png": png((1, 2, 3))}), "picture without a description"),
     ],
 )
 def test_unclean_outputs_are_reported(output, problem):
@@ -223,6 +245,20 @@ def test_a_missing_output_is_a_difference():
 def test_a_cell_tagged_to_be_ignored_is_not_compared():
     tag = "nbval-ignore-output"
     assert tool.differences(picture_notebook((0, 0, 0), tag), picture_notebook((255, 0, 0), tag)) == []
+
+
+def test_a_built_notebook_gets_the_descriptions_of_the_table(monkeypatch):
+    notebook = picture_notebook((200, 0, 0))
+    cell = notebook.cells[0]
+    table = {"lesson": {cell.id: {"code": "", "text": "A red square."}}}
+    monkeypatch.setattr("tools.alt_text.load_table", lambda: table)
+    assert tool.add_descriptions(notebook, "another") == []
+    assert list(tool.unclean(cell)) == ["shows a picture without a description: python tools/alt_text.py"]
+    assert tool.add_descriptions(notebook, "lesson") == []
+    assert cell.outputs[0].metadata["image/png"]["alt"] == "A red square." and list(tool.unclean(cell)) == []
+    cell.source = "draw(2)"
+    (problem,) = tool.add_descriptions(notebook, "lesson")
+    assert "has changed since its picture was described" in problem
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -15,24 +15,16 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tools import install, matrix
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ["3.11", "3.12", "3.13"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 
-# What Google Colab had installed in 2026; `pip install pix2pix-edu` there must not replace any of them.
-COLAB = {
-    "numpy": "2.1.3",
-    "pillow": "11.3.0",
-    "tensorflow": "2.20.0",
-    "keras": "3.13.2",
-    "tensorboard": "2.20.0",
-    "matplotlib": "3.10.0",
-    "scikit-image": "0.25.2",
-    "ipywidgets": "7.7.1",
-    "anywidget": "0.9.21",
-    "tqdm": "4.67.3",
-}
+# What Google Colab has installed; the set-up cell of the notebooks must not replace any of it.
+COLAB_PINS = (ROOT / "constraints-colab.txt").read_text(encoding="utf-8")
+COLAB = dict(line.split("==") for line in COLAB_PINS.splitlines() if not line.startswith("#"))
 
 
 def requirements(*groups: str) -> list[Requirement]:
@@ -46,17 +38,28 @@ def requirements(*groups: str) -> list[Requirement]:
 def test_every_dependency_has_a_lower_bound_and_a_reason():
     assert all(
         any(bound.operator == ">=" for bound in r.specifier)
-        for r in requirements("dev", "site", "jax", "torch", "export", "search")
+        for r in requirements("lab", "dev", "site", "jax", "torch", "export", "search")
     )
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for requirement in requirements("dev", "export", "search"):
+    for requirement in requirements("lab", "dev", "export", "search"):
         assert re.search(rf'"{requirement.name}[<>=][^"]*",? +# [\w`]', text), f"say why {requirement.name} is needed"
 
 
-@pytest.mark.parametrize("name", COLAB)
-def test_the_bounds_admit_what_colab_has(name):
-    (requirement,) = [r for r in requirements() if r.name == name]
-    assert requirement.specifier.contains(COLAB[name])
+def test_colabs_versions_are_pinned_and_dated():
+    assert re.search(r"20\d\d-\d\d-\d\d; its Python is 3\.13", COLAB_PINS.splitlines()[0])
+    assert {"tensorflow", "keras", "numpy", "ipywidgets", "anywidget"} <= set(COLAB)
+    assert COLAB["ipywidgets"] == "7.7.1"  # widgets must work with both 7 and 8
+
+
+@pytest.mark.parametrize("requirement", [r for r in requirements() if r.name in COLAB], ids=lambda r: r.name)
+def test_the_bounds_admit_what_colab_has(requirement):
+    assert requirement.specifier.contains(COLAB[requirement.name])
+
+
+def test_a_front_end_is_no_dependency_and_developers_have_one():
+    assert "jupyterlab" not in {requirement.name for requirement in requirements()}  # Colab and VS Code have their own
+    optional = PROJECT["optional-dependencies"]
+    assert set(optional["lab"]) <= set(optional["dev"])  # tools/install.py: `dev` holds all of the course
 
 
 def test_the_locked_versions_are_names_and_versions_and_nothing_else():
@@ -91,9 +94,9 @@ def test_every_dependency_is_locked_once_within_its_bounds(python, system):
 def test_conda_installs_the_same_set():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python, pip, through_pip = conda["dependencies"]
-    assert python == f"python {PROJECT['requires-python']}"
+    assert python.split("=")[0] == "python" and python.split("=")[1] in PYTHONS  # Binder reads `python=3.12` only
     assert pip == "pip"
-    assert through_pip == {"pip": ["-c constraints.txt", "-e ."]}
+    assert through_pip == {"pip": ["-c constraints.txt", f"-e {install.REQUIREMENTS['course']}"]}
     assert conda["name"] == PROJECT["name"]
 
 
@@ -104,16 +107,36 @@ def test_the_public_workflow_tests_every_supported_python():
     assert [c.rsplit(" ", 1)[1] for c in PROJECT["classifiers"] if "Python ::" in c] == PYTHONS
 
 
+def test_the_public_workflow_tries_the_wheel_with_all_sets_of_versions():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert jobs["wheel"]["strategy"]["matrix"] == {"python": PYTHONS, "versions": ["newest", "oldest"]}
+    *_, wheel = jobs["wheel"]["steps"]
+    assert wheel["run"] == "python tools/matrix.py --python ${{ matrix.python }} --set ${{ matrix.versions }}"
+    _, python, _, colab = jobs["colab"]["steps"]
+    assert python["with"]["python-version"] == matrix.COLABS_PYTHON
+    assert colab["run"] == f"python tools/matrix.py --python {matrix.COLABS_PYTHON} --set colab"  # every notebook
+    assert {"newest", "oldest", "colab"} == set(matrix.SETS)
+
+
 def test_setup_and_doctor_support_the_same_pythons():
     from pix2pix_edu.doctor import NEWEST_PYTHON, OLDEST_PYTHON
-    from tools import install
 
     assert (install.OLDEST, install.NEWEST) == (OLDEST_PYTHON, NEWEST_PYTHON) == ((3, 11), (3, 13))
 
 
 def test_the_project_address_stands_in_one_place():
+    """Beside it there are only the badges and the set-up cells, which `make stamp` makes of it."""
     address = PROJECT["urls"]["Repository"]
     assert re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+", address)
+    name = address.removeprefix("https://github.com/")
+    stamped = re.compile(rf"\(https://[^)]*/{name}/[^)]*\)|pix2pix-edu @ git\+{address}\b")
+    folders = [ROOT / folder for folder in ("pix2pix_edu", "notebooks", "tools", "docs", "benchmarks", ".github")]
+    files = [*ROOT.glob("*.*"), *(path for folder in folders for path in folder.rglob("*.*"))]
+    kinds = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt"}
+    texts = {path: path.read_text(encoding="utf-8") for path in files if path.suffix in kinds}
+    assert len(texts) > 100
+    named = [path.name for path, text in texts.items() if name in stamped.sub("", text)]
+    assert named == ["pyproject.toml"]
 
 
 def test_the_server_stays_on_this_computer_with_its_token_on():
@@ -137,7 +160,10 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel):
     names = wheel.namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"pix2pix_edu"}
     assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".ipynb", ".tmp"))]
-    shipped = {path.relative_to(ROOT / "data").as_posix() for path in (ROOT / "data").rglob("*") if path.is_file()}
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pix2pix_edu").rglob("*.py")}
+    assert {name for name in names if name.startswith("pix2pix_edu/") and "/_data/" not in name} == modules
+    data = [path.relative_to(ROOT / "data") for path in (ROOT / "data").rglob("*") if path.is_file()]
+    shipped = {path.as_posix() for path in data if path.parts[0] != "makers"}  # they make it, and no lesson needs them
     assert {name.removeprefix("pix2pix_edu/_data/") for name in names if "/_data/" in name} == shipped
     assert "README.md" in shipped
 

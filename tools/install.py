@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = {"course": ".", "dev": ".[dev]", "site": ".[site]"}
+REQUIREMENTS = {"course": ".[lab]", "dev": ".[dev]", "site": ".[site]"}
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 

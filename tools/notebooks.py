@@ -7,7 +7,7 @@ verify   execute, and compare with the outputs that are committed: text exactly,
 Outputs are cleaned of all that another run or another machine would not repeat, or that a reader has no use for: widget
 state, standard error, terminal colours, progress bars that overwrote themselves, memory addresses, and folder names.
 A cell tagged `nbval-skip` is not executed, one tagged `raises-exception` may fail, and one tagged `nbval-ignore-output`
-is not compared.
+is not compared. The set-up cell (tools/colab.py) has nothing to do here: it is left out of everything.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "pix2pix_edu"  # where in the notebook's metadata the hash is kept
+SETUP = "colab-setup"  # the tag of the cell that tools/colab.py writes
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 3600  # lesson 08 trains in one cell
 PICTURE_TOLERANCE = 2.0  # mean difference, on a scale from 0 to 255
@@ -55,7 +56,7 @@ def execute(notebook: NotebookNode, folder: Path, preset: str) -> NotebookNode:
         preset: what preset "auto" stands for while it runs.
     """
     result = copy.deepcopy(notebook)
-    skipped = [cell for cell in code_cells(result) if "nbval-skip" in tags(cell)]
+    skipped = [cell for cell in code_cells(result) if {"nbval-skip", SETUP} & set(tags(cell))]
     for cell in skipped:
         cell.metadata["tags"] = [*tags(cell), "skip-execution"]  # nbclient's own name for it
     client = NotebookClient(
@@ -107,8 +108,8 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def code_hash(notebook: NotebookNode) -> str:
-    """Changes when the code of a cell or its tags do, and not when prose or outputs do."""
-    code = [[cell.source, sorted(tags(cell))] for cell in code_cells(notebook)]
+    """Changes when the code of a cell or its tags do, and not when prose, outputs or the set-up cell do."""
+    code = [[cell.source, sorted(tags(cell))] for cell in code_cells(notebook) if SETUP not in tags(cell)]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
@@ -134,6 +135,15 @@ def clean(outputs: Iterable[NotebookNode]) -> Iterable[NotebookNode]:
                     output.data[kind] = clean_text(value)
             if not widget or set(output.data) - {"text/plain"}:  # a bare widget cannot be shown without a kernel
                 yield output
+
+
+def add_descriptions(notebook: NotebookNode, name: str) -> list[str]:
+    """Give the pictures of a notebook the descriptions of tools/alt_texts.toml; returns what is wrong with those."""
+    if str(ROOT) not in sys.path:  # as a script, Python looks in tools/ only
+        sys.path.insert(0, str(ROOT))
+    from tools import alt_text
+
+    return alt_text.describe(notebook, alt_text.load_table().get(name, {}))
 
 
 def merged_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
@@ -185,9 +195,8 @@ def staleness(notebook: NotebookNode, preset: str = "small") -> list[str]:
         problems.append(f"its outputs come from preset {stamp.get('preset')}, not {preset}")
     if "widgets" in notebook.metadata:
         problems.append("holds widget state")
-    counts = [
-        cell.execution_count for cell in code_cells(notebook) if cell.source.strip() and "nbval-skip" not in tags(cell)
-    ]
+    executed = [cell for cell in code_cells(notebook) if not {"nbval-skip", SETUP} & set(tags(cell))]
+    counts = [cell.execution_count for cell in executed if cell.source.strip()]
     if counts != list(range(1, len(counts) + 1)):
         problems.append(f"was not run once from top to bottom (execution counts {counts})")
     for number, cell in enumerate(notebook.cells):
@@ -210,6 +219,9 @@ def unclean(cell: NotebookNode) -> Iterable[str]:
             yield "holds terminal codes"
         if ADDRESS.search(text):
             yield "holds a memory address"
+        pictures = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+        if not all(output.metadata.get(kind, {}).get("alt") for kind in pictures):
+            yield "shows a picture without a description: python tools/alt_text.py"
 
 
 def differences(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
@@ -279,10 +291,11 @@ def handle(command: str, path: Path, preset: str) -> list[str]:
         return ["its kernel died; too little memory is the usual reason"]
     if command == "verify":
         return differences(notebook, fresh)
+    problems = add_descriptions(fresh, path.stem)
     temporary = path.with_suffix(".ipynb.tmp")
     nbformat.write(fresh, temporary)
     temporary.replace(path)  # a kill while writing leaves the old notebook whole
-    return staleness(fresh, preset)
+    return problems + staleness(fresh, preset)
 
 
 def definitions(name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ into build/site. Nothing is fetched, and nothing is executed but the library's i
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE, SITE = ROOT / "build" / "site-source", ROOT / "build" / "site"
 REPOSITORY_LINK = re.compile(r"\]\(\.\./((?:pix2pix_edu|tests|benchmarks|data)/[^)]*)\)")
+BADGE = re.compile(r"\[!\[(Open in \w+)\]\(https://[^)]*\)\]")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,14 +44,27 @@ def gather(source: Path) -> None:
     shutil.copy(ROOT / "data" / "sheets" / "emoji.webp", source)
     (source / "lessons").mkdir()
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        (source / "lessons" / notebook.name).write_text(for_the_site(notebook.read_text(encoding="utf-8")))
+        text = with_descriptions(notebook.read_text(encoding="utf-8"))
+        (source / "lessons" / notebook.name).write_text(for_the_site(text), encoding="utf-8")
     write_library(source / "library")
     write_claims(source)
 
 
 def for_the_site(notebook: str) -> str:
-    """A notebook's links into the repository as the names of files: the site holds no repository to link to."""
-    return REPOSITORY_LINK.sub(r"](../library/index.md)", notebook)
+    """A notebook without links into the repository, which the site does not hold, and without badges from elsewhere.
+
+    The set-up cell is left out as well: MyST-NB goes by its tag `remove-cell`.
+    """
+    return BADGE.sub(r"[\1]", REPOSITORY_LINK.sub(r"](../library/index.md)", notebook))
+
+
+def with_descriptions(notebook: str) -> str:
+    """A notebook whose pictures have their descriptions where the site looks for them (see tools/alt_text.py)."""
+    if str(ROOT) not in sys.path:  # as a script, Python looks in tools/ only
+        sys.path.insert(0, str(ROOT))
+    from tools.alt_text import for_myst
+
+    return json.dumps(for_myst(json.loads(notebook)), ensure_ascii=False, indent=1)
 
 
 # --- The library ------------------------------------------------------------------------------------------------------

@@ -204,6 +204,7 @@ class _QuizView:
         import ipywidgets
 
         from pix2pix_edu.widgets.base import CSS
+        from pix2pix_edu.widgets.names import Names
 
         self.quiz = quiz
         self.choices: list[ipywidgets.RadioButtons] = []
@@ -217,7 +218,7 @@ class _QuizView:
             self.choices.append(choice)
             self.notes.append(ipywidgets.HTML())
             parts += [ipywidgets.HTML(_heading(number, question.text)), choice, self.notes[-1]]
-        self.box = ipywidgets.VBox([*parts, self.score])
+        self.box = ipywidgets.VBox([*parts, self.score, Names()])
         self.box.add_class("p2p-widget")
         self.box.add_class("p2p-quiz")
         self.update()

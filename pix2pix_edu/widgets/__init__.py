@@ -11,6 +11,7 @@ from typing import Any
 # name that users see -> module that defines it
 _EXPORTS = {
     "AmbiguityExplorer": "ambiguity_explorer",
+    "AugmentationExplorer": "augmentation_explorer",
     "BottleneckDial": "bottleneck_dial",
     "ClaimExplorer": "claim_explorer",
     "CostExplorer": "cost_explorer",

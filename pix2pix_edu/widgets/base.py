@@ -16,7 +16,6 @@ Two environment variables matter to people who build or test notebooks:
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 import threading
@@ -29,23 +28,33 @@ import numpy as np
 
 from pix2pix_edu.errors import Pix2PixEduError, UsageError, nearest
 from pix2pix_edu.widgets import style
+from pix2pix_edu.widgets.alt import bundle, register
+from pix2pix_edu.widgets.names import Names
+from pix2pix_edu.widgets.picture_view import PictureView
 from pix2pix_edu.widgets.pictures import from_png, to_png
 
 BAKE_VARIABLE = "PIX2PIX_EDU_BAKE"
 STRICT_VARIABLE = "PIX2PIX_EDU_STRICT_WIDGETS"
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
+register()  # from now on the figures and pictures of this notebook have descriptions
 
-# Widgets 7 and 8 differ in their defaults; what matters is said here. Labels wrap, pictures keep their proportions.
+# Widgets 7 and 8 differ in their defaults; what matters is said here. Labels wrap, and pictures keep their proportions.
+# What has the keyboard's focus has a ring, and a pressed button has a bar below its words, for eyes that see no greys.
 CSS = """<style>
 .p2p-widget { max-width: 100%; }
-.p2p-widget .p2p-picture { align-self: flex-start; max-width: 100%; height: auto; }
+.p2p-widget .p2p-picture { align-self: flex-start; max-width: 100%; height: auto; overflow: visible; }
 .p2p-widget .widget-html-content { line-height: 1.4; white-space: normal; }
 .p2p-widget .widget-radio-box label { white-space: normal; height: auto; line-height: 1.4; width: auto; margin: 2px 0; }
 .p2p-widget .widget-radio-box input { flex: none; margin-right: 6px; }
 .p2p-widget .widget-toggle-buttons { display: flex; align-items: baseline; }
 .p2p-widget .widget-toggle-buttons > .widget-label { flex: none; width: 80px; margin-right: 8px; text-align: right; }
 .p2p-widget summary { cursor: pointer; }
-</style>"""
+.p2p-widget .p2p-help { font-size: 12px; line-height: 1.4; margin: 4px 0; }
+.p2p-widget .widget-toggle-button.mod-active { box-shadow: inset 0 -3px currentColor; }
+.p2p-widget :is(a, button, input, summary, [tabindex], [contenteditable="true"]):focus-visible {
+  outline: 3px solid FOCUS !important; outline-offset: 2px; }
+.p2p-widget .p2p-clickable:focus-visible { outline-offset: -3px; }
+</style>""".replace("FOCUS", style.FOCUS)
 
 
 def is_baking() -> bool:
@@ -71,13 +80,14 @@ def show_view(view: ipywidgets.Widget, *, text: str, png: bytes | None = None, m
     from IPython.display import display
 
     data: dict[str, Any] = {"text/plain": text}
+    metadata: dict[str, Any] = {}
     if not is_baking():
         data[WIDGET_TYPE] = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
     elif png is not None:
-        data["image/png"] = base64.b64encode(png).decode()
+        data, metadata = bundle(png, text)
     elif markup:
         data["text/html"] = markup
-    display(data, raw=True, metadata={"image/png": {"alt": text}} if "image/png" in data else {})
+    display(data, raw=True, metadata=metadata)
 
 
 class Explorer:
@@ -126,10 +136,10 @@ class Explorer:
         self.error: Exception | None = None
         self._held = False
         self._lock = threading.RLock()  # JupyterLab 4.4 and later move controls in a second thread, while cells run
-        shown_width = f"{width}px" if width is not None else "auto"
-        self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=shown_width, max_width="100%"))
+        self._image = PictureView(width=width)
         self._image.add_class("p2p-picture")
         self._caption = ipywidgets.HTML()
+        self._caption.add_class("p2p-caption")  # `Names` has screen readers say it when it changes
         self._message = ipywidgets.HTML()
         self.view = self._arrange()
         self.view.add_class("p2p-widget")
@@ -185,6 +195,12 @@ class Explorer:
         """The picture as it is displayed: uint8, shape (H, W, 3)."""
         return from_png(self.png)
 
+    @property
+    def alt(self) -> str:
+        """What the widget shows, in words: its title and its caption."""
+        stop = "" if self.title.endswith(("?", "!", ".")) else "."
+        return f"{self.title}{stop} {self.text}".strip()
+
     def redraw(self) -> None:
         """Draw for the present values; an error is shown in the widget, and in strict mode raised as well."""
         guarded(self, self._draw_all)
@@ -192,12 +208,14 @@ class Explorer:
     def _draw_all(self) -> None:
         with self._quietly():
             self.adjust(**self.values)
-        self._image.value = to_png(self.draw(**self.values))
+        png = to_png(self.draw(**self.values))
         self.text = self.caption(**self.values)
+        with self._image.hold_sync():
+            self._image.value, self._image.alt = png, self.alt
         self._caption.value = html.escape(self.text)
 
     def _ipython_display_(self) -> None:
-        show_view(self.view, text=f"{self.title}. {self.text}".strip(), png=self.png)
+        show_view(self.view, text=self.alt, png=self.png)
 
     # How it is put together
 
@@ -210,7 +228,7 @@ class Explorer:
         if self.explain:
             folded = f"<details><summary>Explain</summary>{html.escape(self.explain)}</details>"
             parts.append(ipywidgets.HTML(folded))
-        return ipywidgets.VBox(parts)
+        return ipywidgets.VBox([*parts, Names()])
 
     def _arrange_controls(self) -> ipywidgets.Widget:
         return ipywidgets.VBox(list(self.controls.values()))

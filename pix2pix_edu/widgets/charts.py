@@ -91,7 +91,7 @@ class Chart:
                     self._stroke(piece, style.rgb(colour), width)
         if name and inside.any():
             across, down = points[np.flatnonzero(inside)[-1]]
-            self._words(across - 3, down - 3, name, SMALL, "rb", style.rgb(colour))
+            self._words(across - 3, down - 3, name, SMALL, "rb", style.rgb(style.readable(colour)))
 
     def vertical(self, x: float, colour: str = style.BLACK, kind: str = "solid", width: float = 2) -> None:
         """A line from the bottom of the frame to its top."""
@@ -123,9 +123,13 @@ class Chart:
         self._pen.polygon([(SHARP * (across + dx), SHARP * (down + dy)) for dx, dy in corners], fill=fill, outline=edge)
 
     def text(self, x: float, y: float, words: str, anchor: str = "lm", colour: str = "", shift: tuple = (0, 0)) -> None:
-        """Words at a point; `anchor` as in Pillow ("lm": the point is left of them), `shift` in pixels."""
+        """Words at a point; `anchor` as in Pillow ("lm": the point is left of them), `shift` in pixels.
+
+        A colour is darkened as far as words need it.
+        """
         across, down = self.place(x, y)
-        self._words(across + shift[0], down + shift[1], words, SMALL, anchor, style.rgb(colour) if colour else INK)
+        ink = INK if not colour else style.rgb(colour if colour == "#FFFFFF" else style.readable(colour))
+        self._words(across + shift[0], down + shift[1], words, SMALL, anchor, ink)
 
     def _box(self, box: Sequence[float]) -> None:
         self._pen.rectangle([SHARP * value for value in box], outline=style.rgb(style.GREY), width=1)

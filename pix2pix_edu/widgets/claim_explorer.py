@@ -480,7 +480,7 @@ def _look(key: str, claim: Claim | None) -> tuple[str, str]:
         return style.BLUE, "disc"
     if claim is not None and key == claim.worse:
         return style.VERMILLION, "diamond"
-    return (style.BLUE, "disc") if claim is None else (style.GREY, "disc")
+    return (style.BLUE, "disc") if claim is None else (style.GREY, "ring")
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

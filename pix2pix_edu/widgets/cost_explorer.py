@@ -175,7 +175,7 @@ class CostExplorer(Explorer):
                 height,
                 f"{_size(size)}, {how}",
                 "rm" if inside else "lm",
-                "#FFFFFF" if inside else "",
+                style.words_on(COLOURS[name]) if inside else "",
                 shift=(-6 if inside else 6, 0),
             )
         return chart

@@ -23,6 +23,7 @@ import traitlets
 
 from pix2pix_edu.errors import UsageError, nearest
 from pix2pix_edu.paths import atomic_file, free_run_folder
+from pix2pix_edu.widgets import style
 from pix2pix_edu.widgets.base import CSS, guarded, show_view
 from pix2pix_edu.widgets.pictures import as_rgb, at_size, from_png, row, to_png
 
@@ -33,10 +34,9 @@ EASEL_CSS = """
   font: 13px/1.4 var(--jp-ui-font-family, sans-serif); }
 .p2p-easel button { font: inherit; color: inherit; background: transparent; border: 1px solid #767676;
   border-radius: 4px; padding: 5px 10px; min-height: 32px; cursor: pointer; }
-.p2p-easel button[aria-pressed="true"] { background: #0072B2; border-color: #0072B2; color: #fff; }
+.p2p-easel button[aria-pressed="true"] { background: CHOSEN; border-color: CHOSEN; color: #fff;
+  box-shadow: inset 0 0 0 2px #fff; }
 .p2p-easel button[aria-disabled="true"] { opacity: 0.4; cursor: default; }
-.p2p-easel button:focus-visible, .p2p-easel .p2p-paper:focus-visible {
-  outline: 3px solid #E69F00; outline-offset: 1px; }
 .p2p-easel .p2p-row { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; margin: 6px 0; }
 .p2p-easel .p2p-group { display: flex; flex-wrap: wrap; gap: 6px; margin-right: 12px; }
 .p2p-easel .p2p-panels { display: flex; flex-wrap: wrap; gap: 12px; align-items: flex-start; margin: 8px 0; }
@@ -54,7 +54,7 @@ EASEL_CSS = """
 .p2p-easel .p2p-start svg, .p2p-easel .p2p-start img { width: 42px; height: 42px; }
 .p2p-easel .p2p-start.p2p-empty { width: 48px; height: 48px; font-size: 11px; line-height: 1.2; }
 .p2p-easel .p2p-time { min-height: 1.4em; min-width: 7em; }
-"""
+""".replace("CHOSEN", style.BLUE)
 
 # The browser's half. Each widget adds a function `makeArt`: its tools, how its marks are made, and how they look.
 EASEL_CODE = r"""
@@ -96,9 +96,11 @@ function render({ model, el }) {
   let asked = 0, askedAt = 0, waiting = false, stale = false, late = 0, pending = [];
 
   const art = makeArt({ model, stops, add: mark => add(mark), repaint: () => paintTop() });
-  const paper = make("div", { class: "p2p-paper", tabindex: 0, role: "application", "aria-label": art.label });
-  const svg = make("svg", { viewBox: `0 0 ${art.units} ${art.units}` });
+  const paper = make("div", { class: "p2p-paper", tabindex: 0, role: "application",
+    "aria-label": `${art.label} ${art.help}` });
+  const svg = make("svg", { viewBox: `0 0 ${art.units} ${art.units}`, "aria-hidden": "true" });
   const ground = make("g"), top = make("g"), crosshair = make("g");
+  const help = make("div", { class: "p2p-help" }, art.help);
   const note = make("div", { class: "p2p-note", role: "status" }), time = make("span", { class: "p2p-time" });
   svg.append(ground, top, crosshair); paper.append(...art.below, svg);
   const paintTop = () => { art.paintTop(top, growing, pending.map(([, mark]) => mark)); enable(); };
@@ -185,7 +187,7 @@ function render({ model, el }) {
     crosshair.replaceChildren();
     if (!cross) return;
     const [x, y] = art.crossAt(cross), arm = art.units / 24;
-    for (const [stroke, width] of [["#fff", 3], ["#D55E00", 1.5]]) {
+    for (const [stroke, width] of [["#fff", 3], ["CROSS", 1.5]]) {
       for (const [dx, dy] of [[arm, 0], [0, arm]]) {
         crosshair.append(make("line", { x1: x - dx, y1: y - dy, x2: x + dx, y2: y + dy, stroke, "stroke-width": width,
           "vector-effect": "non-scaling-stroke" }));
@@ -247,7 +249,7 @@ function render({ model, el }) {
     make("div", { class: "p2p-row", role: "group", "aria-label": "Start from" }, "Start from:",
       button("empty", clear, { class: "p2p-start p2p-empty", "aria-label": "Start from an empty sheet" }),
       ...model.get("starts").map(load)),
-    make("div", { class: "p2p-row" }, time, note));
+    make("div", { class: "p2p-row" }, time, note), help);
 
   // --- The kernel's side
 
@@ -260,7 +262,7 @@ function render({ model, el }) {
   return () => { clearTimeout(late); for (const stop of stops) stop(); };
 }
 export default { render };
-"""
+""".replace("CROSS", style.VERMILLION)
 
 
 class Canvas(anywidget.AnyWidget):

@@ -538,7 +538,7 @@ def _chart(
             pen.line(path, fill=colour, width=3, joint="curve")
         (end_x, end_y), letter = path[-1], words[-1] if len(lines) > 1 else ""  # colour never speaks alone
         pen.ellipse([end_x - 5, end_y - 5, end_x + 5, end_y + 5], fill=colour)
-        pen.text((end_x - 8, end_y - 6), letter, fill=colour, font=font, anchor="rb")
+        pen.text((end_x - 8, end_y - 6), letter, fill=style.readable(colour), font=font, anchor="rb")
         text = f"{words} {values[name][-1]:.2f}"
         pen.line([(heading, top - 20), (heading + 24, top - 20)], fill=colour, width=6)
         pen.text((heading + 32, top - 20), text, fill=INK, font=font, anchor="lm")

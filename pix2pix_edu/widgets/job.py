@@ -12,6 +12,7 @@ from typing import Any
 import ipywidgets
 
 from pix2pix_edu.widgets.base import error_markup, is_strict, show_view
+from pix2pix_edu.widgets.names import Names
 
 SLICE_SECONDS = 0.1  # a job works for so long, ...
 PAUSE_SECONDS = 0.01  # ... then lets the notebook read its messages: a click on Stop, another control
@@ -75,7 +76,7 @@ class Job:
         self._reset_button.on_click(lambda _: self.reset())
         buttons = [self._run_button, self._step_button, self._reset_button, self._bar, self._status]
         row = ipywidgets.HBox(buttons, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"))
-        self.view = ipywidgets.VBox([row, self._message])
+        self.view = ipywidgets.VBox([row, self._message, Names()])
         self.view.add_class("p2p-widget")
         self.view.add_class("p2p-job")
         self._report()

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from pix2pix_edu.errors import UsageError, check_known, nearest
 from pix2pix_edu.pairs.facades import CLASSES, PALETTE, colour_labels
@@ -36,12 +36,12 @@ from pix2pix_edu.pairs.facades_layout import (
     to_slices,
 )
 from pix2pix_edu.widgets import style
-from pix2pix_edu.widgets.charts import font
 from pix2pix_edu.widgets.easel import EASEL_CODE, Canvas, Easel, Mark, input_of
 from pix2pix_edu.widgets.pictures import INK, SHOWN_SIZE, to_png
 
 HOUSES = (2_000_016, 2_000_027, 2_000_033, 2_000_040, 2_000_055, 2_000_059)  # of the test split, with seed 0
 BARE_WALL = "bare wall"
+LEGEND_SIZE = 14  # of the words, as above the pictures beside it
 GROUND = 0.95  # where the pavement begins on most house fronts
 
 EXPLAIN = (
@@ -90,7 +90,7 @@ function makeArt({ model, stops, add, repaint }) {
   const press = () => legend.forEach(made => made.setAttribute("aria-pressed", String(made.dataset.part === part)));
   press();
   const colourOf = name => parts.find(one => one.name === name).colour;
-  const where = make("span", { class: "p2p-where" });
+  const where = make("span", { class: "p2p-where", "aria-live": "polite" });
 
   // The same list as LabelPainter.items in Python, with holes where something was deleted.
   const items = () => {
@@ -126,8 +126,10 @@ function makeArt({ model, stops, add, repaint }) {
   return {
     units, cell: 1, tools: legend, toolsLabel: "What to paint", buttons: [removeButton],
     below: [pngImage(model, "source_png", "the label map", stops)],
-    label: "Label map: drag a rectangle of the chosen class; click on a rectangle to select it. Or with the " +
-      "keyboard: arrow keys move a cross, Space begins and ends a rectangle, Enter selects, Delete deletes.",
+    label: "Label map.",
+    help: "Drag a rectangle of the chosen class; click on a rectangle to select it. Or with the keyboard: go to the " +
+      "label map with Tab; arrow keys move a cross (with Shift faster), Space begins and ends a rectangle, Enter " +
+      "selects the one under the cross, Delete deletes it, Ctrl+Z takes back.",
     caption: ["your labels", where],
     panels: [],
     thumbnail: start => make("img", { src: `data:image/png;base64,${start.png}`, alt: "" }),
@@ -367,11 +369,17 @@ def _hex(part: Part) -> str:
 
 
 def _legend_picture() -> np.ndarray:
-    """The names of the classes beside their colours, in two columns."""
-    sheet = Image.new("RGB", (SHOWN_SIZE + 20, SHOWN_SIZE), "white")
+    """The names of the classes beside their colours, in two columns, each as wide as its longest name."""
+    names = [part.name.lower() for part in Part]
+    half, swatch, gap = -(-len(names) // 2), 16, 7
+    letters = ImageFont.load_default(LEGEND_SIZE)
+    widths = [
+        swatch + gap + round(max(letters.getlength(name) for name in column)) for column in (names[:half], names[half:])
+    ]
+    sheet = Image.new("RGB", (max(SHOWN_SIZE + 20, 8 + widths[0] + 18 + widths[1] + 8), SHOWN_SIZE), "white")
     pen = ImageDraw.Draw(sheet)
-    for part in Part:
-        x, y = 8 + 106 * (part // 6), 8 + 31 * (part % 6)
-        pen.rectangle((x, y, x + 16, y + 16), fill=_hex(part), outline=style.GREY)
-        pen.text((x + 23, y + 8), part.name.lower(), fill=INK, font=font(13), anchor="lm")
+    for number, part in enumerate(Part):
+        x, y = 8 + (widths[0] + 18) * (number // half), 8 + 31 * (number % half)
+        pen.rectangle((x, y, x + swatch, y + swatch), fill=_hex(part), outline=style.GREY)
+        pen.text((x + swatch + gap, y + swatch / 2), names[number], fill=INK, font=letters, anchor="lm")
     return np.asarray(sheet)

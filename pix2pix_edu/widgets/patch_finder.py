@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pix2pix_edu.widgets import style
 from pix2pix_edu.widgets.base import Explorer
+from pix2pix_edu.widgets.picture_view import IMAGE_CODE, PictureView
 from pix2pix_edu.widgets.pictures import INK, LABEL_HEIGHT, PAPER, TEXT_SIZE
 
 PANEL = 256  # pixels of each panel; a picture of 128 px is shown twice as large
@@ -45,19 +45,19 @@ EXPLAIN_HISTORY = (
 
 CLICK_CODE = r"""
 function render({ model, el }) {
-  const image = document.createElement("img");
+  const stops = [], image = imageOf(model, stops);
   image.className = "p2p-clickable";
   image.tabIndex = 0;
   image.dataset.lmSuppressShortcuts = "true";     // or JupyterLab would take the arrow keys
-  image.alt = model.get("alt");
-  image.style.cssText = "display:block;max-width:100%;height:auto;cursor:crosshair";
-  el.append(image);
+  image.style.cursor = "crosshair";
+  image.setAttribute("role", "application");      // an image has no keys; a screen reader would keep them for itself
+  const help = document.createElement("div");
+  help.className = "p2p-help"; help.textContent = model.get("help");
+  el.append(image, help);
+  const name = () => image.setAttribute("aria-label", `${model.get("help")} ${model.get("alt")}`);
+  model.on("change:alt", name); stops.push(() => model.off("change:alt", name));
+  name();
 
-  const show = () => {
-    const old = image.src;
-    image.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
-    if (old) URL.revokeObjectURL(old);
-  };
   const send = (name, values) => { model.set(name, values); model.save_changes(); };
   image.addEventListener("click", event => {
     const box = image.getBoundingClientRect();
@@ -72,32 +72,28 @@ function render({ model, el }) {
     send("moved", [rows + down, columns + across]);  // sums: of quick changes only the last one may be sent
     event.preventDefault(); event.stopPropagation();
   });
-  model.on("change:value", show);
-  show();
-  return () => model.off("change:value", show);
+  return () => { for (const stop of stops) stop(); };
 }
 export default { render };
 """
 
 
-class ClickPicture(anywidget.AnyWidget):
+class ClickPicture(PictureView):
     """A picture that tells where it was clicked, and which arrow keys were pressed on it.
 
     Attributes:
-        value: PNG bytes.
+        help: how to use it, by mouse and by keyboard; stands below the picture.
         click: [x, y, number]: the place as fractions of width and height; the number makes every click a new one.
         moved: [rows, columns]: the steps of all arrow keys so far, down and to the right counting as positive.
-        alt: what it is, for those who cannot see it.
 
-    >>> ClickPicture(alt="a map").click
+    >>> ClickPicture(help="Click on the map.").click
     []
     """
 
-    _esm = CLICK_CODE
-    value = traitlets.CBytes().tag(sync=True)
+    _esm = IMAGE_CODE + CLICK_CODE
+    help = traitlets.Unicode().tag(sync=True)
     click = traitlets.List(trait=traitlets.Float()).tag(sync=True)
     moved = traitlets.List(trait=traitlets.Int(), default_value=[0, 0]).tag(sync=True)
-    alt = traitlets.Unicode().tag(sync=True)
 
 
 class PatchFinder(Explorer):
@@ -194,7 +190,7 @@ class PatchFinder(Explorer):
 
     def _arrange(self) -> ipywidgets.Widget:
         """As usual, but with a picture that can be clicked."""
-        self._image = ClickPicture(alt="Source, picture and map of logits. Click on the map, or use the arrow keys.")
+        self._image = ClickPicture(help="Click on the picture, or go there with Tab and use the arrow keys.")
         self._image.add_class("p2p-picture")
         self._image.observe(self._on_click, names="click")
         self._image.observe(self._on_move, names="moved")

@@ -8,10 +8,11 @@ from typing import Any
 
 import ipywidgets
 import numpy as np
-from PIL import Image
 
 from pix2pix_edu.errors import UsageError
+from pix2pix_edu.pairs.pictures import decode
 from pix2pix_edu.widgets.base import CSS, Explorer, is_baking, show_view
+from pix2pix_edu.widgets.picture_view import PictureView
 from pix2pix_edu.widgets.pictures import to_png
 
 EXPLAIN = (
@@ -48,7 +49,7 @@ class RunBrowser(Explorer):
 
     def draw(self, *, epoch: int) -> np.ndarray:
         """The sheet of that epoch."""
-        return np.asarray(Image.open(self._sheets[epoch]).convert("RGB"))
+        return np.asarray(decode(self._sheets[epoch])[0])
 
     def caption(self, *, epoch: int) -> str:
         """Losses and validation measures of that epoch."""
@@ -64,7 +65,7 @@ class LiveTraining:
     """
 
     def __init__(self) -> None:
-        self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        self._image = PictureView()
         self._image.add_class("p2p-picture")
         self._status = ipywidgets.HTML()
         self.view = ipywidgets.VBox([self._status, self._image])
@@ -79,7 +80,8 @@ class LiveTraining:
         self.text = f"Epoch {epoch} of {run.config['epochs']}: {measures(run.history, epoch)}."
         self._status.value = CSS + html.escape(self.text)
         if run.sheets:
-            self._image.value = to_png(Image.open(run.sheets[-1]))
+            self._image.value = to_png(np.asarray(decode(run.sheets[-1])[0]))
+            self._image.alt = f"Source, translation and target of the same validation pairs. {self.text}"
         if is_baking():
             if epoch == run.config["epochs"]:  # a picture cannot change any more: one is enough
                 show_view(self.view, text=self.text, png=self.png)

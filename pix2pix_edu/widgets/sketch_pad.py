@@ -77,12 +77,13 @@ function makeArt({ model, stops }) {
 
   return {
     units: model.get("units"), cell: 0, tools: buttons, toolsLabel: "Tools", buttons: [], below: [],
-    label: "Drawing area: draw with mouse, pen or finger. Or with the keyboard: arrow keys move a cross, Space puts " +
-      "the pen down and lifts it, Escape drops the stroke.",
+    label: "Drawing area.",
+    help: "Draw with mouse, pen or finger. Or with the keyboard: go to the drawing with Tab; arrow keys move a cross " +
+      "(with Shift faster), Space puts the pen down and lifts it, Escape drops the stroke, Ctrl+Z takes it back.",
     caption: "your drawing",
     panels: [["p2p-seen", `what the model sees: ${model.get("image_size")} px`,
       pngImage(model, "source_png", "your drawing as the model sees it", stops)]],
-    thumbnail: start => parse(start.svg),
+    thumbnail: start => { const svg = parse(start.svg); svg.setAttribute("aria-hidden", "true"); return svg; },
     crossAt: place => place,
     begin: ([x, y]) => ({ tool: tool === "eraser" ? "eraser" : "brush", width: widths[tool], smooth: true,
       points: [[round(x), round(y)]] }),

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from pix2pix_edu.applications import IMAGE_SIZE, TASKS, Task, l1_where
 from pix2pix_edu.errors import DataError
 from pix2pix_edu.pairs import Split
+from pix2pix_edu.pairs.pictures import Unreadable, decode
 from pix2pix_edu.widgets.base import Explorer
 from pix2pix_edu.widgets.pictures import at_size, row
 
@@ -154,9 +155,8 @@ def read_upload(name: str, content: bytes, image_size: int = IMAGE_SIZE) -> np.n
     pix2pix_edu.errors.DataError: notes.txt cannot be read as a picture. Upload a .png, .jpg or .webp file.
     """
     try:
-        with Image.open(io.BytesIO(content)) as file:
-            picture = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        picture, _ = decode(io.BytesIO(content))
+    except Unreadable as error:
         raise DataError(f"{name} cannot be read as a picture. Upload a .png, .jpg or .webp file.") from error
     if min(picture.size) < image_size:
         raise DataError(

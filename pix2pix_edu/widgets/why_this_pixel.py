@@ -113,7 +113,7 @@ class WhyThisPixel(Explorer):
 
     def _arrange(self) -> ipywidgets.Widget:
         """As usual, but with a picture that can be clicked."""
-        self._image = ClickPicture(alt="Drawing, translation and map. Click to choose a pixel, or use the arrow keys.")
+        self._image = ClickPicture(help="Click on a pixel, or go to the picture with Tab and use the arrow keys.")
         self._image.add_class("p2p-picture")
         self._image.observe(self._on_click, names="click")
         self._image.observe(self._on_move, names="moved")

@@ -73,7 +73,7 @@ def test_a_picture_is_seen_for_one_second_and_judged_with_the_keyboard(notebook)
 
 
 def test_the_mouse_works_and_at_the_end_the_result_is_kept(notebook, lab):
-    before = notebook.picture(f"{WIDGET} .p2p-picture")
+    before = notebook.picture(f"{WIDGET} .p2p-picture img")
     for number in range(1, 12):
         wait_for_state(notebook, "ready")
         if number % 2:
@@ -86,7 +86,7 @@ def test_the_mouse_works_and_at_the_end_the_result_is_kept(notebook, lab):
             notebook.page.keyboard.press("g")
         wait_for_state(notebook, "done" if number == 11 else "ready")
     notebook.wait_for_text(WIDGET, "of the generated pictures were called real")
-    notebook.wait_for_new_picture(f"{WIDGET} .p2p-picture", before)
+    notebook.wait_for_new_picture(f"{WIDGET} .p2p-picture img", before)
     kept = json.loads((lab.folder / "runs" / "study-001" / "results.json").read_text())
     assert len(kept["answers"]) == 2 and 900 < kept["exposure_ms"]["longest"] < 3000
     notebook.page.locator(".p2p-begin-anew").click()

@@ -10,6 +10,7 @@ import pytest
 
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.widgets.base import Explorer, is_baking, is_strict, show_view
+from pix2pix_edu.widgets.names import Names
 from pix2pix_edu.widgets.pictures import from_png, to_png
 
 
@@ -129,16 +130,30 @@ def test_strict_is_the_default_under_pytest_and_nowhere_else(monkeypatch):
 
 
 def test_the_view_holds_prediction_controls_picture_caption_and_folded_explanation(bars):
-    header, controls, _, image, caption, explain = bars.view.children
+    header, controls, _, image, caption, explain, names = bars.view.children
     assert "Predict:" in header.value and "Bars &lt;3" in header.value
     assert [type(control).__name__ for control in controls.children] == ["Dropdown", "IntSlider"]
     assert bytes(image.value) == bars.png and caption.value == "1 of 4 &amp; more"
-    assert explain.value.startswith("<details>")
+    assert explain.value.startswith("<details>") and isinstance(names, Names)
     assert {"p2p-widget", "p2p-bars"} <= set(bars.view._dom_classes)
 
 
 def test_a_width_can_be_given():
-    assert Bars(width=320).view.children[3].layout.width == "320px"
+    assert Bars(width=320).view.children[3].width == 320
+    assert Bars().view.children[3].width is None, "pixel for pixel"
+
+
+def test_the_picture_is_described_by_title_and_caption(bars):
+    picture = bars.view.children[3]
+    assert picture.alt == bars.alt == "Bars <3. 1 of 4 & more"
+    bars.set(level=2)
+    assert picture.alt == "Bars <3. 2 of 4 & more"
+
+
+@pytest.mark.parametrize("title, alt", [("Why?", "Why? 1 of 4 & more"), ("Look.", "Look. 1 of 4 & more")])
+def test_a_title_that_ends_a_sentence_gets_no_second_stop(bars, title, alt):
+    bars.title = title
+    assert bars.alt == alt
 
 
 def test_a_widget_without_draw_says_so():

@@ -7,7 +7,7 @@ import pix2pix_edu as p2p
 from pix2pix_edu.errors import UsageError
 from pix2pix_edu.pairs.facades import CLASSES, PALETTE
 from pix2pix_edu.widgets import LabelPainter
-from pix2pix_edu.widgets.label_painter import HOUSES, PARTS
+from pix2pix_edu.widgets.label_painter import HOUSES, PARTS, _legend_picture
 from pix2pix_edu.widgets.pictures import LABEL_HEIGHT, SHOWN_SIZE, at_size
 
 
@@ -156,3 +156,12 @@ def test_other_mistakes_are_told_in_words(painter, model):
         LabelPainter(p2p.generator_model(32, 2, source_channels=1))
     with pytest.raises(UsageError, match="image_size=8"):
         LabelPainter(model, image_size=8)
+
+
+def test_the_names_of_the_legend_do_not_run_into_each_other():
+    blank = (_legend_picture() == 255).all(axis=(0, 2))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], blank, [False]]).astype(int)))
+    gaps = edges[1::2] - edges[::2]
+    names = [gap for gap in gaps if gap > 3]  # letters are closer together
+    assert len(names) == 5, "at the left, after the swatches, between the columns, after the swatches, at the right"
+    assert names[2] > 12 and names[4] > 5

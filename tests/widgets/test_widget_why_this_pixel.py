@@ -5,7 +5,7 @@ import pytest
 
 import pix2pix_edu as p2p
 from pix2pix_edu.insight import occlude, pixel_gradient
-from pix2pix_edu.widgets import WhyThisPixel
+from pix2pix_edu.widgets import WhyThisPixel, style
 from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT
 from pix2pix_edu.widgets.why_this_pixel import SIZE, STRIDE, WINDOW, heat, marked
 
@@ -88,5 +88,6 @@ def test_heat_goes_from_white_over_blue_to_black_and_shows_the_lines():
 def test_the_mark_frames_the_pixel_and_leaves_it_as_it_is():
     picture = np.zeros((64, 64, 3), np.uint8)
     result = marked(picture, 3, 4, 8)
-    assert (result[24:32, 32:40] == 0).all() and (result[22, 30] == 255).all() and result[21, 29, 0] > 200
+    assert (result[24:32, 32:40] == 0).all() and (result[22, 30] == 255).all()
+    assert tuple(result[21, 29]) == style.rgb(style.VERMILLION)
     np.testing.assert_array_equal(picture, 0)
