@@ -41,6 +41,7 @@ def builders() -> dict[str, Callable[[], Any]]:
         "PatchMapHistory": widgets.PatchMapHistory,
         "LossExplorer": lambda: widgets.LossExplorer(load_gallery("losses")),
         "AmbiguityExplorer": lambda: widgets.AmbiguityExplorer(emoji.variants or []),
+        "AugmentationExplorer": widgets.AugmentationExplorer,
         "CurveReader": widgets.CurveReader,
         "GradientFlow": widgets.GradientFlow,
         "CostExplorer": lambda: widgets.CostExplorer(p2p.estimate_cost(emoji, preset="small", steps=4)),

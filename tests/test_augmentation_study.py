@@ -36,7 +36,8 @@ from pix2pix_edu.errors import DataError, UsageError
 from pix2pix_edu.experiments import FAILS, HOLDS, UNDECIDED, Claim
 from pix2pix_edu.pairs.facades import colour_labels, facade_labels, render_facade
 
-TOY = Scale("quick", "a toy", (2, 2), steps=2, batch_size=2, test=2, generator_steps=1)
+DARKER = {"own": 2, "other": 3, "skilled": 4}  # what each painter does to the colours of a label map
+TOY = Scale("quick", "a toy", (2, 2), steps=2, batch_size=2, test=2, generator_steps=1, skilled_steps=3)
 
 
 def fake_houses(seed, count, look=0):
@@ -53,19 +54,21 @@ def toy(monkeypatch, tmp_path):
     """Small students, quick houses, and no generators, but a note of what they would have learnt from."""
     learnt = []
 
-    def untrained(split, steps, seed, scale, folder):
-        learnt.append((split.names, seed))
-        return SimpleNamespace(model="own")
+    def untrained(split, steps, seed, scale, folder, **changes):
+        learnt.append((split.names, seed, steps, changes))
+        return SimpleNamespace(model="skilled" if changes else "own")
 
     def drawn(model, maps, looks, seed):
         classes = np.concatenate([maps] * looks)
-        return labelled(colour_labels(classes) // (2 if model == "own" else 3), classes, model)
+        return labelled(colour_labels(classes) // DARKER[model], classes, model)
 
     monkeypatch.setattr(module, "generate_pairs", drawn)
     monkeypatch.setitem(SCALES, "quick", TOY)
     monkeypatch.setattr(module, "_painted", fake_houses)
     monkeypatch.setattr(module, "train_generator", untrained)
     monkeypatch.setattr(module.experiments, "train_row", lambda *_, **__: [SimpleNamespace(model="other")])
+    monkeypatch.setattr(module.experiments, "row_pairs", lambda *_: SimpleNamespace(train=fake_houses(9, 3)))
+    module._generator.cache_clear()  # whose generators of an earlier test would not be noted
     return SimpleNamespace(runs=tmp_path / "augmentation", learnt=learnt)
 
 
@@ -76,7 +79,7 @@ def test_the_conditions_differ_and_say_what_the_code_knows():
     assert len({astuple(replace(one, words="")) for one in CONDITIONS.values()}) == len(CONDITIONS)
     assert len({one.words for one in CONDITIONS.values()}) == len(CONDITIONS)
     for one in CONDITIONS.values():
-        assert one.painter in ("", "own", "other", "flat", "program") and one.layouts in ("new", "same")
+        assert one.painter in ("", "own", "other", "skilled", "flat", "program") and one.layouts in ("new", "same")
         assert bool(one.extra) == bool(one.painter) and one.remedy in ("", "repeat", "weights")
 
 
@@ -117,16 +120,14 @@ def test_each_condition_is_what_its_plan_says(name, toy):
         np.testing.assert_array_equal(extra.labels, np.concatenate([few.labels] * 9))
     elif condition.painter:
         np.testing.assert_array_equal(extra.labels, new_layouts(180, seed=1)[: len(extra)])
-    if condition.painter in ("own", "other"):
-        np.testing.assert_array_equal(
-            extra.targets[:3], colour_labels(extra.labels[:3]) // (2 if condition.painter == "own" else 3)
-        )
-    if condition.painter == "own":
-        assert toy.learnt == [((few if condition.rare else real_pairs(1, FEW)).names, 1)], (
-            "its own houses, and no other"
-        )
-    else:
-        assert toy.learnt == []
+    if condition.painter in DARKER:
+        np.testing.assert_array_equal(extra.targets[:3], colour_labels(extra.labels[:3]) // DARKER[condition.painter])
+    own = (few if condition.rare else real_pairs(1, FEW)).names  # the student's houses, and no other
+    expected_learning = {
+        "own": [(own, 1, TOY.generator_steps, {})],
+        "skilled": [(fake_houses(9, 3).names, 0, TOY.skilled_steps, module.SKILLED)],
+    }
+    assert toy.learnt == expected_learning.get(condition.painter, [])
 
 
 def test_each_seed_has_houses_of_its_own_and_small_sets_are_the_first_of_large_ones(toy):
@@ -198,6 +199,14 @@ def test_a_study_goes_on_where_it_was_and_measures_nothing_twice(toy, monkeypatc
     assert study.values.keys() == set(names) and all(len(study.of(name)) == 2 for name in names)
     assert study.about["command"] == "augment_study(['real-20', 'own-new-60', 'classical-20'], seeds=2, scale='quick')"
     assert "minutes" not in study.values["real-20"] and len(study.minutes["real-20"]) == 2
+
+
+@pytest.mark.parametrize(("name", "times"), [("real-20", 1), ("real-20-long", 3), ("own-new-long", 3)])
+def test_a_longer_lesson_has_three_times_the_steps(name, times, toy, monkeypatch):
+    steps = []
+    monkeypatch.setattr(module.Student, "teach", lambda student, split, count, **options: steps.append(count))
+    run_condition(name, 0, "quick", toy.runs)
+    assert steps == [times * TOY.steps]
 
 
 def test_what_is_measured_is_the_score_on_the_held_out_houses(toy):
