@@ -21,7 +21,7 @@ FIND_PYTHON = for python in $(CANDIDATES); do \
 	"Install one (https://www.python.org/downloads, or: sudo apt install python3 python3-venv) and run the same command" \
 	"again; or name yours: make course PYTHON=/path/to/python3." >&2; exit 1
 
-.PHONY: help course test lint unit notebooks-test install install-dev install-site notebooks verify bench site lock oldest test-matrix stamp wheel clean
+.PHONY: help course test lint unit notebooks-test install install-dev install-site notebooks verify bench site lock oldest test-matrix audit stamp wheel clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ oldest: install-dev ## unit tests with the oldest versions that pyproject.toml a
 
 test-matrix: install-dev ## the wheel outside the repository: newest and oldest versions on each Python here, and Colab's
 	@$(PY) tools/matrix.py
+
+audit: install-dev ## hold constraints.txt against the published vulnerabilities; this needs a network
+	@$(PY) -m uv tool run pip-audit@2.10.1 --strict --disable-pip --no-deps -r constraints.txt
 
 stamp: install-dev ## write badges and set-up cells into every notebook, for the repository that pyproject.toml names
 	@$(PY) tools/colab.py stamp
