@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -87,12 +86,6 @@ def test_many_updates_end_where_the_exercise_says(notebook, kind, ends):
     assert notebook["many_updates"](kind) == pytest.approx(ends, abs=1e-3)
     if kind is ml_dtypes.bfloat16:
         assert lesson_08.q3.grade(notebook["many_updates"](kind)).kind == "correct"
-
-
-def test_colab_fetches_the_course_from_the_address_of_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    first = next(cell.source for cell in NOTEBOOK.cells if cell.cell_type == "code")
-    assert f'"git+{project["urls"]["Repository"]}"' in first and "find_spec" in first
 
 
 def test_tensorboard_is_opened_only_by_people():

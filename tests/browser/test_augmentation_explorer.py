@@ -51,6 +51,6 @@ def test_a_student_is_taught_stopped_and_begun_anew(notebook):
     notebook.wait_for_text(EXPLORER, "Teaching: stopped")
     click(notebook, "flat colours")
     notebook.wait_for_text(EXPLORER, "Teaching: ready")
-    notebook.wait_for_text(EXPLORER, "by flat colours")
+    notebook.wait_for_text(EXPLORER, "This combination was not measured")
     assert "Your training" not in notebook.text(EXPLORER)
     assert notebook.errors == []
