@@ -138,6 +138,17 @@ def test_what_the_lesson_says_about_figure_7_and_diversity():
     assert shares == pytest.approx([0.142, 0.042], abs=6e-4)
 
 
+def test_what_the_lesson_says_about_more_data():
+    outcome = load_outcome("data-size")
+    mean = {key: outcome.interval(key, "fcn_class_iou").mean for key in outcome.values}
+    assert round(mean.pop("pairs-25"), 2) == 0.55 and all(0.415 < value < 0.44 for value in mean.values())
+    answers = [answer for _, answer in outcome.verdicts]
+    assert answers == ["does not hold at this scale", "undecided", "undecided"]
+    assert all(len(outcome.made[key]["seeds"]) == 3 for key in outcome.values)
+    sharpness = [outcome.interval(key, "psnr").mean for key in outcome.values]
+    assert min(sharpness) > 13.85 and max(sharpness) < 14.45
+
+
 def test_what_the_lesson_says_about_the_search():
     """The rates of the best and of the rest do not overlap, and the claim is not made that the best is confirmed."""
     found = load_search()
