@@ -73,7 +73,7 @@ stamp: install-dev ## write badges and set-up cells into every notebook, for the
 	@$(PY) tools/colab.py stamp
 
 site: install-site ## build the site of the course into build/site
-	@$(PY) tools/site.py
+	@$(PY) tools/site.py --strict
 
 wheel: install-dev ## build the wheel into dist/
 	@$(PY) -m hatchling build -t wheel
