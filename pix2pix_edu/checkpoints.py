@@ -84,8 +84,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Check that each setting is of its kind: the file that it may come from can be edited by hand."""
-        check_settings(asdict(self))
-        for name, value in asdict(self).items():
+        settings = asdict(self)
+        check_settings(settings)
+        for name, value in settings.items():
             if isinstance(value, np.generic):  # NumPy's numbers become Python's, which JSON can hold
                 object.__setattr__(self, name, value.item())
 

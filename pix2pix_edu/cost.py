@@ -21,7 +21,7 @@ import numpy as np
 
 from pix2pix_edu.backend import keras
 from pix2pix_edu.checkpoints import RunConfig, RunFolder
-from pix2pix_edu.errors import UsageError
+from pix2pix_edu.errors import UsageError, check_count
 from pix2pix_edu.pairs import Pairs, Split
 from pix2pix_edu.pairs.jitter import PRECOMPUTE_LIMIT, jitter_size
 from pix2pix_edu.patchgan import PIXEL, STRIDED_LAYERS
@@ -39,7 +39,7 @@ from pix2pix_edu.training import (
     plan_run,
     ready_model,
 )
-from pix2pix_edu.unet import DROPOUT_BLOCKS, check_count, count_parameters
+from pix2pix_edu.unet import DROPOUT_BLOCKS, count_parameters
 
 WARM_UP = 3  # steps; the first compiles, the next ones fill caches
 VALIDATED = 8  # pictures that are translated to measure what one of them takes

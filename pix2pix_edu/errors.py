@@ -7,6 +7,7 @@ user can cause is a `Pix2PixEduError`: notebooks show only its message, and the 
 from __future__ import annotations
 
 from collections.abc import Collection
+from numbers import Integral
 
 
 class Pix2PixEduError(Exception):
@@ -64,3 +65,12 @@ def check_known(kind: str, name: object, known: Collection[str]) -> None:
     """
     if name not in known:
         raise UsageError(f"There is no {kind} {name!r}. {nearest(str(name), list(known))}")
+
+
+def check_count(name: str, value: object) -> None:
+    """Raise a `UsageError` unless `value` is a whole number of at least 1.
+
+    >>> check_count("filters", 16)
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")

@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 from pix2pix_edu.errors import DataError, UsageError, nearest
 from pix2pix_edu.pairs import Pairs, Split
 from pix2pix_edu.pairs.pictures import Unreadable, decode
-from pix2pix_edu.widgets.alt import alt_of, bundle, describe, register
+from pix2pix_edu.widgets.alt import alt_of, bundle, counted, describe, register
 from pix2pix_edu.widgets.style import DISCRIMINATOR, FAKE, GENERATOR, GREEN, GREY
 
 __all__ = ["CourseFigure", "alt_text", "describe", "plot_history", "show_pairs", "show_sheet", "show_translations"]
@@ -121,7 +121,7 @@ def show_pairs(
     split = _choose(split, n, seed)
     heads = _heads(titles, (about.source, about.target) if about else ("source", "target"))
     figure = _gallery([list(pair) for pair in split], heads, split.names, columns, about.title if about else None)
-    subject = f"{_count(len(split), 'pair')} of {about.title if about else 'pictures'}"
+    subject = f"{counted(len(split), 'pair')} of {about.title if about else 'pictures'}"
     figure.alt = f"{subject}, each with {heads[0]} on the left and {heads[1]} on the right: {'; '.join(split.names)}."
     return figure
 
@@ -165,7 +165,7 @@ def show_translations(
     translated = translate(model, split.sources, **options)
     examples = [list(pictures) for pictures in zip(split.sources, translated, split.targets, strict=True)]
     figure = _gallery(examples, heads, split.names, columns, about.title if about else None)
-    subject = f"{_count(len(split), 'example')}, each with {heads[0]}, {heads[1]} and {heads[2]} from left to right"
+    subject = f"{counted(len(split), 'example')}, each with {heads[0]}, {heads[1]} and {heads[2]} from left to right"
     figure.alt = f"{subject}: {'; '.join(split.names)}."
     return figure
 
@@ -250,10 +250,6 @@ def _draw_picture(axes: Axes, picture: np.ndarray) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set(color="#cccccc", linewidth=0.8)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _shorten(name: str, length: int) -> str:

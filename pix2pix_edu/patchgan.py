@@ -10,9 +10,9 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from pix2pix_edu.backend import keras, layers, ops
-from pix2pix_edu.errors import UsageError
+from pix2pix_edu.errors import UsageError, check_count
 from pix2pix_edu.sizes import check_image_size
-from pix2pix_edu.unet import NORMS, _Blocks, check_choice, check_count
+from pix2pix_edu.unet import NORMS, _Blocks, check_choice
 
 # receptive field in pixels -> how many of the 4x4 convolutions have stride 2; two more of stride 1 follow.
 STRIDED_LAYERS = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}

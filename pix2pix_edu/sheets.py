@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pix2pix_edu.errors import UsageError
+from pix2pix_edu.errors import UsageError, check_count
 from pix2pix_edu.paths import atomic_file
 
 GAP = 4
@@ -37,8 +36,7 @@ def make_sheet(*columns: np.ndarray, per_row: int = 1, scale: int = 1) -> np.nda
     if len(counts) != 1 or 0 in counts:
         raise UsageError(f"A sheet needs columns of the same length, but these have {[len(c) for c in columns]}.")
     for name, value in (("per_row", per_row), ("scale", scale)):
-        if not isinstance(value, Integral) or value < 1:
-            raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")
+        check_count(name, value)
     pictures = [_rgb(column) for column in columns]
     if len(sizes := {column.shape[1:3] for column in pictures}) > 1:
         raise UsageError(f"A sheet needs pictures of one size, but these have {sorted(sizes)} (height, width).")

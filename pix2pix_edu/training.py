@@ -23,7 +23,7 @@ from pix2pix_edu import __version__
 from pix2pix_edu.backend import keras
 from pix2pix_edu.checkpoints import RunConfig, RunFolder, best_epoch, build_model, check_settings
 from pix2pix_edu.diffaugment import chosen_words
-from pix2pix_edu.errors import CheckpointError, DataError, TrainingError, UsageError, nearest
+from pix2pix_edu.errors import CheckpointError, DataError, TrainingError, UsageError, check_count, nearest
 from pix2pix_edu.evaluation import compare
 from pix2pix_edu.evaluation.perceptual import feature_network, training_features
 from pix2pix_edu.pairs import Pairs, Split, load_pairs
@@ -36,7 +36,7 @@ from pix2pix_edu.presets import choose_preset
 from pix2pix_edu.progress import progress
 from pix2pix_edu.sheets import make_sheet, save_picture
 from pix2pix_edu.translation import to_float, translate
-from pix2pix_edu.unet import check_choice, check_count
+from pix2pix_edu.unet import check_choice
 
 MONITORS = ("val_ssim", "val_psnr", "val_l1")
 VALIDATION_PAIRS = 256  # more would cost time in every epoch and hardly move the mean

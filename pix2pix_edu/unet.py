@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Integral
 
 from pix2pix_edu.backend import keras, layers
-from pix2pix_edu.errors import UsageError, nearest
+from pix2pix_edu.errors import UsageError, check_count, nearest
 from pix2pix_edu.fused import FusedBatchNormalization
 from pix2pix_edu.precision import policy_of
 from pix2pix_edu.sizes import check_image_size
@@ -333,15 +332,6 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise UsageError(f"{name}={value!r} is not known. {nearest(str(value), list(choices))}")
-
-
-def check_count(name: str, value: int) -> None:
-    """Raise a `UsageError` unless `value` is a whole number of at least 1.
-
-    >>> check_count("filters", 16)
-    """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"{name}={value!r} does not work: give a whole number of at least 1.")
 
 
 def _check_levels(name: str, levels: int | None, image_size: int) -> int:

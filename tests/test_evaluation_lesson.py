@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 
 import matplotlib
 import nbformat
@@ -40,16 +38,8 @@ def rows(record):
 
 
 @pytest.fixture(scope="module")
-def maker():
-    path = ROOT / "data" / "makers" / "overfitting.py"
-    sys.path.insert(0, str(path.parent))  # makers share a module
-    try:
-        spec = importlib.util.spec_from_file_location("overfitting_maker", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
+def maker(load_maker):
+    return load_maker("overfitting")
 
 
 # --- By hand ----------------------------------------------------------------------------------------------------------

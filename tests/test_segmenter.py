@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import numpy as np
@@ -187,12 +186,8 @@ def test_the_same_seed_gives_the_same_network():
 
 
 @pytest.fixture
-def maker(monkeypatch):
-    monkeypatch.syspath_prepend(shipped("makers"))  # makers share a module
-    spec = importlib.util.spec_from_file_location("segmenter_maker", shipped("makers", "segmenter.py"))
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+def maker(load_maker):
+    return load_maker("segmenter")
 
 
 def test_the_maker_shows_each_picture_once_with_its_own_labels(maker):

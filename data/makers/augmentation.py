@@ -4,9 +4,10 @@
 
 Into data/lessons/augmentation/ go results.json (every measure of every condition and seed, and one small row that a
 test trains again) and, for seed 0, the generated pairs that the lesson shows: one file of pictures for each of
-`augmentation_study.SHEETS`. The generator with 800 pairs is that of row l1-cgan, seed 0, of `pix2pix-edu reproduce`; it
-is trained first if runs/experiments does not have it. Generators and measurements are kept in runs/augmentation: a run
-that is stopped goes on where it was. `--seed K` measures one seed and writes nothing else.
+`augmentation_study.SHEETS`. The generator with 800 pairs is that of row l1-cgan, seed 0, of
+`pix2pix-edu reproduce`; it is trained first if runs/experiments does not have it. The skilled one learns from the same
+pairs. Generators and measurements are kept in runs/augmentation: a run that is stopped goes on where it was. `--seed K`
+measures one seed and writes nothing else.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from pix2pix_edu.augmentation import generate_pairs
 from pix2pix_edu.augmentation_study import (
     CONDITIONS,
     RUNS,
+    SCALES,
     SHEETS,
     SHOWN_LOOKS,
+    SKILLED,
     Study,
     augment_study,
     generator_of,
@@ -52,7 +55,8 @@ def main() -> None:
         **study.about,
         **origin(f"python data/makers/augmentation.py --seeds {options.seeds}"),
         "student_minutes": round(sum(sum(minutes) for minutes in study.minutes.values()), 1),
-        "generators": "own: trained on the student's real pairs; other: row l1-cgan of experiments, seed 0",
+        "generators": "own: trained on the student's real pairs; other: row l1-cgan of experiments, seed 0; "
+        f"skilled: the pairs of that row, {SCALES['shipped'].skilled_steps} steps, {SKILLED}, no jitter",
         "small_row": {"of": list(SMALL_ROW), **run_condition(*SMALL_ROW)},
     }
     Study(about, study.values, study.minutes).save(FOLDER / "results.json")

@@ -82,9 +82,9 @@ def from_axes(figure: Any) -> str:
         told = ". ".join(f"{number}: {_panel(panel)}" for number, panel in enumerate(panels, start=1))
         return f"{start}A figure with {len(panels)} panels. {told}."
     kinds = Counter("pictures" if panel.images else "panels" for panel in panels)
-    counted = " and ".join(f"{count} {kind}" for kind, count in kinds.items())
+    inside = " and ".join(f"{count} {kind}" for kind, count in kinds.items())
     titles = list(dict.fromkeys(title for panel in panels if (title := _title(panel))))
-    return f"{start}A figure with {counted}{': ' + '; '.join(titles) if titles else ''}."
+    return f"{start}A figure with {inside}{': ' + '; '.join(titles) if titles else ''}."
 
 
 def _title(axes: Axes) -> str:
@@ -100,10 +100,10 @@ def _panel(axes: Axes) -> str:
     named = [line for line in curves if not str(line.get_label()).startswith("_")]
     parts = [_title(axes), labels, *(_curve(line) for line in named[:MOST_CURVES])]
     if len(curves) > min(len(named), MOST_CURVES):
-        parts.append(f"{len(curves)} curves in all" if named else _some(len(curves), "curve"))
+        parts.append(f"{len(curves)} curves in all" if named else counted(len(curves), "curve"))
     for things, word in ((axes.images, "picture"), (axes.patches, "bar"), (axes.collections, "set")):
         if things:
-            parts.append(_some(len(things), word) + (" of points" if word == "set" else ""))
+            parts.append(counted(len(things), word) + (" of points" if word == "set" else ""))
     return "; ".join(filter(None, parts)) or "nothing in it"
 
 
@@ -112,7 +112,12 @@ def _curve(line: Any) -> str:
     return f"{line.get_label()} goes from {first:.3g} to {last:.3g}"
 
 
-def _some(count: int, word: str) -> str:
+def counted(count: int, word: str) -> str:
+    """A number with its word.
+
+    >>> counted(1, "pair"), counted(2, "pair")
+    ('1 pair', '2 pairs')
+    """
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -223,6 +224,12 @@ class Notebook:
         from playwright.sync_api import expect
 
         expect(self.page.locator(selector).first).to_contain_text(text, timeout=WAIT_SECONDS * 1000)
+
+    def click(self, selector: str, label: str) -> None:
+        """Click the first button inside an element that has exactly this label."""
+        button = self.page.locator(f"{selector} button", has_text=re.compile(f"^{label}$")).first
+        button.scroll_into_view_if_needed()
+        button.click()
 
     def press(self, selector: str, *keys: str) -> None:
         """Put the keyboard's focus on an element and press keys, such as "ArrowRight"."""

@@ -1,7 +1,5 @@
 """The augmentation explorer under a learner's hands: buttons, and a student that is taught, stopped and begun anew."""
 
-import re
-
 import pytest
 
 START = """
@@ -22,19 +20,13 @@ def notebook(open_notebook):
     return open_notebook("lesson_11", [START])
 
 
-def click(notebook, label):
-    button = notebook.page.locator(f"{EXPLORER} button", has_text=re.compile(f"^{label}$")).first
-    button.scroll_into_view_if_needed()
-    button.click()
-
-
 def test_buttons_choose_the_pairs_and_their_painter(notebook):
     before = notebook.picture(f"{EXPLORER} img")
     notebook.wait_for_text(EXPLORER, "20 real: class IoU")
-    click(notebook, "180")
+    notebook.click(EXPLORER, "180")
     notebook.wait_for_text(EXPLORER, "20 real + 180 by own generator: class IoU")
     before = notebook.wait_for_new_picture(f"{EXPLORER} img", before)
-    click(notebook, "other generator")
+    notebook.click(EXPLORER, "other generator")
     notebook.wait_for_text(EXPLORER, "180 by other generator: class IoU")
     before = notebook.wait_for_new_picture(f"{EXPLORER} img", before)
     notebook.page.locator(f"{EXPLORER} input[type=checkbox]").first.check()
@@ -44,12 +36,12 @@ def test_buttons_choose_the_pairs_and_their_painter(notebook):
 
 
 def test_a_student_is_taught_stopped_and_begun_anew(notebook):
-    click(notebook, "Start")
+    notebook.click(EXPLORER, "Start")
     step = "Number((document.querySelector(selector).innerText.match(/Your training: step (\\d+)/) || [0, 0])[1])"
     notebook.page.wait_for_function(f"selector => {step} > 10", arg=EXPLORER)
-    click(notebook, "Stop")
+    notebook.click(EXPLORER, "Stop")
     notebook.wait_for_text(EXPLORER, "Teaching: stopped")
-    click(notebook, "flat colours")
+    notebook.click(EXPLORER, "flat colours")
     notebook.wait_for_text(EXPLORER, "Teaching: ready")
     notebook.wait_for_text(EXPLORER, "This combination was not measured")
     assert "Your training" not in notebook.text(EXPLORER)

@@ -17,22 +17,16 @@ def notebook(open_notebook):
     return open_notebook("lesson_02", CELLS)
 
 
-def click(notebook, label):
-    button = notebook.page.locator(f"{GAME} button", has_text=re.compile(f"^{label}$")).first
-    button.scroll_into_view_if_needed()
-    button.click()
-
-
 def step(notebook):
     return int(re.search(r"Step ([\d,]+)\.", notebook.text(GAME)).group(1).replace(",", ""))
 
 
 def test_each_player_moves_alone_and_the_picture_follows(notebook):
     before = notebook.picture(PICTURE)
-    click(notebook, "D only")
+    notebook.click(GAME, "D only")
     notebook.wait_for_text(GAME, "Step 1.")
     before = notebook.wait_for_new_picture(PICTURE, before)
-    click(notebook, "G only")
+    notebook.click(GAME, "G only")
     notebook.wait_for_text(GAME, "Step 2.")
     notebook.wait_for_new_picture(PICTURE, before)
     assert notebook.errors == []
@@ -40,23 +34,23 @@ def test_each_player_moves_alone_and_the_picture_follows(notebook):
 
 def test_it_plays_until_it_is_paused_and_begins_anew(notebook):
     before = notebook.picture(PICTURE)
-    click(notebook, "Play")
+    notebook.click(GAME, "Play")
     steps = "Number(document.querySelector(selector).innerText.match(/Step ([\\d,]+)/)[1].replace(',', ''))"
     notebook.page.wait_for_function(f"selector => {steps} > 60", arg=GAME)
     notebook.wait_for_new_picture(PICTURE, before)
-    click(notebook, "Pause")
+    notebook.click(GAME, "Pause")
     notebook.wait_for_text(GAME, "Game: stopped")
     notebook.page.wait_for_timeout(1500)  # "stopped" is shown at once, the picture of the last steps right after it
     rested = step(notebook)
     notebook.page.wait_for_timeout(1500)
     assert step(notebook) == rested and "Game: stopped" in notebook.text(GAME)
-    click(notebook, "Begin anew")
+    notebook.click(GAME, "Begin anew")
     notebook.wait_for_text(GAME, "Step 0.")
     assert notebook.errors == []
 
 
 def test_the_game_can_be_changed_while_it_is_played(notebook):
-    click(notebook, "Play")
+    notebook.click(GAME, "Play")
     notebook.wait_for_text(GAME, "Game: running")
     notebook.page.locator(f"{GAME} .widget-toggle-button", has_text="lsgan").click()
     notebook.wait_for_text(GAME, "chance 0.50")
@@ -93,7 +87,7 @@ def test_a_distribution_is_drawn_with_the_mouse_and_with_the_keyboard(notebook):
     notebook.press(PAD, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown", "Space")
     before = notebook.wait_for_new_picture(PICTURE, before)
     assert notebook.page.evaluate(DARK_GREEN, PAD) > painted
-    click(notebook, "Step")
+    notebook.click(GAME, "Step")
     notebook.wait_for_text(GAME, "Step 1.")
     notebook.wait_for_new_picture(PICTURE, before)
     assert notebook.errors == []

@@ -1,7 +1,5 @@
 """The widgets of lesson 06 under a learner's hands: keyboard and mouse in JupyterLab."""
 
-import re
-
 import pytest
 
 LOSSES = """
@@ -30,22 +28,16 @@ def notebook(open_notebook):
     return open_notebook("lesson_06", [LOSSES, AMBIGUITY, TRAIN])
 
 
-def click(notebook, box, label):
-    button = notebook.page.locator(f"{box} button", has_text=re.compile(f"^{label}$")).first
-    button.scroll_into_view_if_needed()
-    button.click()
-
-
 def test_another_loss_shows_other_pictures(notebook):
     before = notebook.picture(f"{EXPLORER} img")
     notebook.wait_for_text(EXPLORER, "bce-conditional-100: PSNR")
     notebook.press(f"{EXPLORER} .noUi-handle", "ArrowRight")
     notebook.wait_for_text(EXPLORER, "bce-conditional-1000")
     before = notebook.wait_for_new_picture(f"{EXPLORER} img", before)
-    click(notebook, EXPLORER, "none")
+    notebook.click(EXPLORER, "none")
     notebook.wait_for_text(EXPLORER, "l1: PSNR")
     before = notebook.wait_for_new_picture(f"{EXPLORER} img", before)
-    click(notebook, EXPLORER, "L2")
+    notebook.click(EXPLORER, "L2")
     notebook.wait_for_text(EXPLORER, "l2: PSNR")
     notebook.wait_for_new_picture(f"{EXPLORER} img", before)
     assert notebook.errors == []
@@ -59,10 +51,10 @@ def test_a_value_is_dragged_with_the_arrow_keys_and_set_with_a_button(notebook):
     notebook.page.keyboard.press("ArrowRight")
     notebook.wait_for_text(VALUE, "You predict 199")
     before = notebook.wait_for_new_picture(f"{VALUE} img", before)
-    click(notebook, VALUE, "medium-dark")
+    notebook.click(VALUE, "medium-dark")
     notebook.wait_for_text(VALUE, "You predict 165")
     before = notebook.wait_for_new_picture(f"{VALUE} img", before)
-    click(notebook, VALUE, "blue")
+    notebook.click(VALUE, "blue")
     notebook.wait_for_text(VALUE, "You predict 57")
     notebook.wait_for_new_picture(f"{VALUE} img", before)
     assert notebook.errors == []
@@ -71,14 +63,14 @@ def test_a_value_is_dragged_with_the_arrow_keys_and_set_with_a_button(notebook):
 def test_a_generator_is_trained_stopped_and_begun_anew(notebook):
     before = notebook.picture(f"{TRAINING} img")
     notebook.wait_for_text(TRAINING, "Step 0.")
-    click(notebook, TRAINING, "Start")
+    notebook.click(TRAINING, "Start")
     count = "(document.querySelector(selector).innerText.match(/Step ([\\d,]+)\\./) || [0, '0'])[1]"
     made = f"Number({count}.replace(',', ''))"
     notebook.page.wait_for_function(f"selector => {made} > 20", arg=TRAINING)
     before = notebook.wait_for_new_picture(f"{TRAINING} img", before)
-    click(notebook, TRAINING, "Stop")
+    notebook.click(TRAINING, "Stop")
     notebook.wait_for_text(TRAINING, "Training: stopped")
-    click(notebook, TRAINING, "hinge")
+    notebook.click(TRAINING, "hinge")
     notebook.wait_for_text(TRAINING, "Step 0. hinge")
     notebook.wait_for_new_picture(f"{TRAINING} img", before)
     assert notebook.errors == []

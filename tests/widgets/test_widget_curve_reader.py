@@ -1,6 +1,5 @@
 """The recorded runs say how they were made, one can be made again, and the reader shows them up to a chosen step."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -32,17 +31,9 @@ def row(run, seed=0):
 # --- The recorded runs ------------------------------------------------------------------------------------------------
 
 
-def load_maker():
-    spec = importlib.util.spec_from_file_location("curves", shipped("makers", "curves.py"))
-    maker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(maker)
-    return maker
-
-
-def test_a_run_made_again_begins_as_it_was_recorded(monkeypatch):
+def test_a_run_made_again_begins_as_it_was_recorded(load_maker):
     """The first steps only: a game amplifies every rounding error, so after some dozens of steps machines differ."""
-    monkeypatch.syspath_prepend(shipped("makers"))  # makers share a module
-    recorded, maker = recorded_runs()["discriminator_wins"], load_maker()
+    recorded, maker = recorded_runs()["discriminator_wins"], load_maker("curves")
     again, pictures = maker.play(maker.RECIPES["discriminator_wins"], seed=recorded.seed, steps=25)
     for name, tolerance in (("d_loss", 0.02), ("g_gan", 0.05), ("l1", 0.005)):
         np.testing.assert_allclose(again[name], recorded.losses[name][:25], atol=tolerance, err_msg=name)
