@@ -47,6 +47,7 @@ def builders() -> dict[str, Callable[[], Any]]:
         "CostExplorer": lambda: widgets.CostExplorer(p2p.estimate_cost(emoji, preset="small", steps=4)),
         "MetricExplorer": widgets.MetricExplorer,
         "LimitsBench": lambda: widgets.LimitsBench(model, emoji.test, emoji.train.sources),
+        "ActivationViewer": lambda: widgets.ActivationViewer(model, emoji.test),
         "WhyThisPixel": lambda: widgets.WhyThisPixel(model, emoji.test),
         "BottleneckDial": lambda: widgets.BottleneckDial(model, emoji.test),
         "ScalingExplorer": widgets.ScalingExplorer,

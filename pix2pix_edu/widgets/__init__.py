@@ -10,6 +10,7 @@ from typing import Any
 
 # name that users see -> module that defines it
 _EXPORTS = {
+    "ActivationViewer": "activation_viewer",
     "AmbiguityExplorer": "ambiguity_explorer",
     "AugmentationExplorer": "augmentation_explorer",
     "BottleneckDial": "bottleneck_dial",

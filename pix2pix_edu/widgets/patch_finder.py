@@ -8,12 +8,11 @@ from typing import Any
 
 import ipywidgets
 import numpy as np
-import traitlets
 from PIL import Image, ImageDraw, ImageFont
 
 from pix2pix_edu.widgets import style
 from pix2pix_edu.widgets.base import Explorer
-from pix2pix_edu.widgets.picture_view import IMAGE_CODE, PictureView
+from pix2pix_edu.widgets.click_picture import ClickExplorer
 from pix2pix_edu.widgets.pictures import INK, LABEL_HEIGHT, PAPER, TEXT_SIZE
 
 PANEL = 256  # pixels of each panel; a picture of 128 px is shown twice as large
@@ -43,60 +42,8 @@ EXPLAIN_HISTORY = (
     "good a picture is, only looking at it tells."
 )
 
-CLICK_CODE = r"""
-function render({ model, el }) {
-  const stops = [], image = imageOf(model, stops);
-  image.className = "p2p-clickable";
-  image.tabIndex = 0;
-  image.dataset.lmSuppressShortcuts = "true";     // or JupyterLab would take the arrow keys
-  image.style.cursor = "crosshair";
-  image.setAttribute("role", "application");      // an image has no keys; a screen reader would keep them for itself
-  const help = document.createElement("div");
-  help.className = "p2p-help"; help.textContent = model.get("help");
-  el.append(image, help);
-  const name = () => image.setAttribute("aria-label", `${model.get("help")} ${model.get("alt")}`);
-  model.on("change:alt", name); stops.push(() => model.off("change:alt", name));
-  name();
 
-  const send = (name, values) => { model.set(name, values); model.save_changes(); };
-  image.addEventListener("click", event => {
-    const box = image.getBoundingClientRect();
-    const place = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    send("click", [...place, (model.get("click")[2] || 0) + 1]);
-    image.focus({ preventScroll: true });
-  });
-  const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-  image.addEventListener("keydown", event => {
-    if (!moves[event.key]) return;
-    const [rows, columns] = model.get("moved"), [down, across] = moves[event.key];
-    send("moved", [rows + down, columns + across]);  // sums: of quick changes only the last one may be sent
-    event.preventDefault(); event.stopPropagation();
-  });
-  return () => { for (const stop of stops) stop(); };
-}
-export default { render };
-"""
-
-
-class ClickPicture(PictureView):
-    """A picture that tells where it was clicked, and which arrow keys were pressed on it.
-
-    Attributes:
-        help: how to use it, by mouse and by keyboard; stands below the picture.
-        click: [x, y, number]: the place as fractions of width and height; the number makes every click a new one.
-        moved: [rows, columns]: the steps of all arrow keys so far, down and to the right counting as positive.
-
-    >>> ClickPicture(help="Click on the map.").click
-    []
-    """
-
-    _esm = IMAGE_CODE + CLICK_CODE
-    help = traitlets.Unicode().tag(sync=True)
-    click = traitlets.List(trait=traitlets.Float()).tag(sync=True)
-    moved = traitlets.List(trait=traitlets.Int(), default_value=[0, 0]).tag(sync=True)
-
-
-class PatchFinder(Explorer):
+class PatchFinder(ClickExplorer):
     """Choose a picture and a discriminator, point at one of its logits, and see the patch that the logit judges.
 
     The upper row shows source and picture, the patch outlined in both, and the map of logits: bright tiles say "real",
@@ -120,6 +67,8 @@ class PatchFinder(Explorer):
     >>> finder.patch
     Patch(top=-23, left=17, bottom=47, right=87)
     """
+
+    help = "Click on the picture, or go there with Tab and use the arrow keys."
 
     def __init__(self, gallery: Any = None) -> None:
         self.gallery = _gallery() if gallery is None else gallery
@@ -188,23 +137,14 @@ class PatchFinder(Explorer):
 
     # How it works
 
-    def _arrange(self) -> ipywidgets.Widget:
-        """As usual, but with a picture that can be clicked."""
-        self._image = ClickPicture(help="Click on the picture, or go there with Tab and use the arrow keys.")
-        self._image.add_class("p2p-picture")
-        self._image.observe(self._on_click, names="click")
-        self._image.observe(self._on_move, names="moved")
-        return super()._arrange()
-
     def _arrange_controls(self) -> ipywidgets.Widget:
         sliders = ipywidgets.HBox(
             [self.controls[name] for name in ("row", "column")], layout=ipywidgets.Layout(flex_flow="row wrap")
         )
         return ipywidgets.VBox([self.controls[name] for name in ("index", "field", "shown")] + [sliders])
 
-    def _on_click(self, change: Any) -> None:
+    def on_click(self, across: float, down: float) -> None:
         """Choose the logit that was clicked, or the one whose patch is centred nearest to where the picture was."""
-        across, down = change["new"][:2]
         x, y = across * WIDTH, down * self.picture.shape[0] - LABEL_HEIGHT
         panel, x = int(x // STRIDE), x % STRIDE
         if not (0 <= y < PANEL and x < PANEL and panel < 3):
@@ -215,12 +155,6 @@ class PatchFinder(Explorer):
         else:
             scale = self.split.sources.shape[1] / PANEL
             self.set(row=self._looking_at(y * scale, rows, "top"), column=self._looking_at(x * scale, columns, "left"))
-
-    def _on_move(self, change: Any) -> None:
-        with self._lock:
-            steps = np.subtract(change["new"], change["old"])
-            places = {name: self.values[name] + int(step) for name, step in zip(("row", "column"), steps, strict=True)}
-            self.set(**{name: min(max(place, 0), self.controls[name].max) for name, place in places.items()})
 
     def _looking_at(self, pixel: float, count: int, edge: str) -> int:
         """The logit whose patch has its middle nearest to this row or column of the picture."""
@@ -436,7 +370,7 @@ def spotlight(picture: np.ndarray, patch: Any) -> np.ndarray:
     top, left, bottom, right = (int(np.clip(edge * scale, 0, PANEL)) for edge in patch)
     faded[top:bottom, left:right] = whole[top:bottom, left:right]
     sheet = Image.fromarray(faded)
-    _frame(ImageDraw.Draw(sheet), *(edge * scale for edge in patch))
+    frame(ImageDraw.Draw(sheet), *(edge * scale for edge in patch))
     return np.asarray(sheet)
 
 
@@ -482,7 +416,7 @@ def tiles(logits: np.ndarray, chosen: tuple[int, int] | None = None) -> np.ndarr
                 _sign(pen, middle, logit > 0, ink)
     if chosen is not None:
         row, column = chosen
-        _frame(pen, row * height, column * width, (row + 1) * height, (column + 1) * width)
+        frame(pen, row * height, column * width, (row + 1) * height, (column + 1) * width)
     return np.asarray(sheet)
 
 
@@ -493,11 +427,11 @@ def colours(logits: np.ndarray) -> np.ndarray:
     [[0, 34, 78], [254, 232, 56]]
     """
     share = np.clip((np.asarray(logits, "float32") + LIMIT) / (2 * LIMIT), 0, 1)
-    return _cividis()[np.round(share * 255).astype(int)]
+    return cividis()[np.round(share * 255).astype(int)]
 
 
 @functools.cache
-def _cividis() -> np.ndarray:
+def cividis() -> np.ndarray:
     """Its brightness grows steadily, so it can be read with any colour vision, and in grey."""
     from matplotlib import colormaps
 
@@ -521,7 +455,7 @@ def _scale(sheet: Image.Image, corner: tuple[int, int], width: int, logit: float
         pen.polygon([(x, top - 2), (x - 7, top - 14), (x + 7, top - 14)], fill=MARK, outline=INK)
 
 
-def _frame(pen: ImageDraw.ImageDraw, top: float, left: float, bottom: float, right: float) -> None:
+def frame(pen: ImageDraw.ImageDraw, top: float, left: float, bottom: float, right: float) -> None:
     """A frame around a rectangle, inside the panel: red with a white rim, to be seen on any ground."""
     box = [max(round(left) - 2, 0), max(round(top) - 2, 0), min(round(right) + 1, PANEL - 1)]
     box.append(min(round(bottom) + 1, PANEL - 1))

@@ -8,9 +8,9 @@ import ipywidgets
 import numpy as np
 
 from pix2pix_edu.widgets import style
-from pix2pix_edu.widgets.base import Explorer
-from pix2pix_edu.widgets.patch_finder import ClickPicture
-from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT, at_size, row
+from pix2pix_edu.widgets.click_picture import ClickExplorer
+from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT, at_size
+from pix2pix_edu.widgets.pictures import row as beside
 
 SIZE = 192  # of each of the three pictures
 WINDOW, STRIDE = 8, 4  # of the occlusion, in pixels
@@ -26,7 +26,7 @@ EXPLAIN = (
 )
 
 
-class WhyThisPixel(Explorer):
+class WhyThisPixel(ClickExplorer):
     """Choose a pixel of the translation; a map over the drawing shows what it depends on.
 
     Click on any of the three pictures to choose the pixel, move on with the arrow keys, or use the sliders.
@@ -47,6 +47,8 @@ class WhyThisPixel(Explorer):
     >>> why.values_of_map.shape
     (32, 32)
     """
+
+    help = "Click on a pixel, or go to the picture with Tab and use the arrow keys."
 
     def __init__(self, model: Any, split: Any) -> None:
         self.model, self.split = model, split
@@ -78,7 +80,7 @@ class WhyThisPixel(Explorer):
             marked(at_size(self._shown, SIZE), row, column, source.shape[0]),
             marked(at_size(heat(self.values_of_map, source), SIZE), row, column, source.shape[0]),
         ]
-        return _row(pictures, ["drawing", "translation", f"{method} map"])
+        return beside(pictures, ["drawing", "translation", f"{method} map"])
 
     def caption(self, *, index: int, method: str, row: int, column: int) -> str:
         """The pixel's colour, and where the map is strongest."""
@@ -111,32 +113,14 @@ class WhyThisPixel(Explorer):
             self._gradients[key] = np.abs(slope).sum(axis=-1)
         return self._gradients[key]
 
-    def _arrange(self) -> ipywidgets.Widget:
-        """As usual, but with a picture that can be clicked."""
-        self._image = ClickPicture(help="Click on a pixel, or go to the picture with Tab and use the arrow keys.")
-        self._image.add_class("p2p-picture")
-        self._image.observe(self._on_click, names="click")
-        self._image.observe(self._on_move, names="moved")
-        return super()._arrange()
-
-    def _on_click(self, change: Any) -> None:
+    def on_click(self, across: float, down: float) -> None:
         """Choose the pixel that was clicked, in whichever of the three pictures."""
         height, width = self.picture.shape[:2]
-        x, y = change["new"][0] * width, change["new"][1] * height - LABEL_HEIGHT
+        x, y = across * width, down * height - LABEL_HEIGHT
         side, shown = self.split.sources.shape[1], height - LABEL_HEIGHT
         x %= shown + GAP
         if 0 <= y < shown and x < shown:
             self.set(row=int(y * side / shown), column=int(x * side / shown))
-
-    def _on_move(self, change: Any) -> None:
-        with self._lock:
-            steps = np.subtract(change["new"], change["old"])
-            places = {name: self.values[name] + int(step) for name, step in zip(("row", "column"), steps, strict=True)}
-            self.set(**{name: min(max(place, 0), self.controls[name].max) for name, place in places.items()})
-
-
-def _row(pictures: list[np.ndarray], labels: list[str]) -> np.ndarray:
-    return row(pictures, labels)  # `row` is also the name of a control
 
 
 def heat(values: np.ndarray, drawing: np.ndarray | None = None) -> np.ndarray:

@@ -69,6 +69,7 @@ CELLS = [
     "display(widgets.TaskBrowser(['night'], lambda task: generator, lambda task: split))",
     "display(widgets.ClaimExplorer(['table1']), widgets.CostExplorer(cost), widgets.ScalingExplorer())",
     "display(widgets.WhyThisPixel(model, split), widgets.BottleneckDial(model, split))",
+    "widgets.ActivationViewer(model, split)",
     """
 %matplotlib inline
 import matplotlib.pyplot as plt

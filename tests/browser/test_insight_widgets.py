@@ -5,7 +5,7 @@ import pytest
 START = """
 import numpy as np
 import pix2pix_edu as p2p
-from pix2pix_edu.widgets import BottleneckDial, LimitsBench, WhyThisPixel
+from pix2pix_edu.widgets import ActivationViewer, BottleneckDial, LimitsBench, WhyThisPixel
 
 model = p2p.load_example_model("emoji")
 pairs = p2p.load_pairs("emoji", image_size=64)
@@ -13,11 +13,15 @@ split = pairs.test[:12]
 LimitsBench(model, split, pairs.train.sources[:100])
 """
 BENCH, WHY, DIAL = ".p2p-limitsbench", ".p2p-whythispixel", ".p2p-bottleneckdial"
+VIEWER = ".p2p-activationviewer"
 
 
 @pytest.fixture(scope="module")
 def notebook(open_notebook):
-    return open_notebook("lesson_13", [START, "WhyThisPixel(model, split)", "BottleneckDial(model, split)"])
+    return open_notebook(
+        "lesson_13",
+        [START, *(f"{name}(model, split)" for name in ("WhyThisPixel", "BottleneckDial", "ActivationViewer"))],
+    )
 
 
 def test_a_drawing_is_turned_and_inverted_with_the_keyboard(notebook):
@@ -59,4 +63,22 @@ def test_the_dial_is_turned_with_the_keyboard(notebook):
     notebook.page.locator(f"{DIAL} .widget-toggle-button", has_text="unit").click()
     notebook.wait_for_text(DIAL, "Unit 0 is")
     notebook.wait_for_new_picture(f"{DIAL} img", before)
+    assert notebook.errors == []
+
+
+def test_layers_and_places_are_chosen_with_mouse_and_keyboard(notebook):
+    before = notebook.picture(f"{VIEWER} img")
+    image = notebook.page.locator(f"{VIEWER} img").first
+    box = image.bounding_box()
+    image.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.3})
+    before = notebook.wait_for_new_picture(f"{VIEWER} img", before)
+    row = notebook.text(VIEWER).split(" in row ")[1].split(",")[0]
+    notebook.page.keyboard.press("ArrowUp")
+    notebook.wait_for_text(VIEWER, f"in row {int(row) - 1},")
+    before = notebook.wait_for_new_picture(f"{VIEWER} img", before)
+    for layer, words in (("down_6", "1 x 1 place and"), ("up_5", "sees 64 x 64 pixels")):
+        notebook.page.locator(f"{VIEWER} .widget-toggle-button", has_text=layer).click()
+        notebook.wait_for_text(VIEWER, words)
+        before = notebook.wait_for_new_picture(f"{VIEWER} img", before)
+    assert f"in row {2 * (int(row) - 1) + 1}," in notebook.text(VIEWER), "the place is kept on the way through"
     assert notebook.errors == []

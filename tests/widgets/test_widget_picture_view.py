@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from pix2pix_edu.widgets.patch_finder import ClickPicture
-from pix2pix_edu.widgets.picture_view import IMAGE_CODE, PictureView
+from pix2pix_edu.widgets.picture_view import PictureView
 from pix2pix_edu.widgets.pictures import to_png
 
 
@@ -12,9 +11,3 @@ def test_the_page_gets_picture_description_and_width():
     state = PictureView(value=png, alt="A black field.", width=320).get_state()
     assert (bytes(state["value"]), state["alt"], state["width"]) == (png, "A black field.", 320)
     assert PictureView().get_state()["width"] is None, "pixel for pixel"
-
-
-def test_a_picture_that_can_be_clicked_is_the_same_and_says_how():
-    picture = ClickPicture(value=b"", alt="A map.", help="Click on it.")
-    assert isinstance(picture, PictureView) and picture.get_state()["help"] == "Click on it."
-    assert picture._esm.count(IMAGE_CODE.strip()) == 1
