@@ -190,29 +190,6 @@ class Familiar:
         return np.abs((self.features(pictures) - self.mean) / self.spread).mean(axis=1)
 
 
-def spread(pictures: np.ndarray, where: np.ndarray | None = None) -> float:
-    """How much several pictures of the same thing differ: the standard deviation of a pixel over them, averaged.
-
-    Args:
-        pictures: uint8, (K, H, W, C): K answers to one source.
-        where: which pixels count, bool (H, W); default: all.
-
-    Returns:
-        Grey levels of 255; 0 for K equal pictures.
-
-    Raises:
-        UsageError: fewer than two pictures.
-
-    >>> spread(np.array([[[[10]]], [[[30]]]], np.uint8))
-    10.0
-    """
-    _check_batch(pictures)
-    if len(pictures) < 2:
-        raise UsageError("A spread needs two pictures or more.")
-    deviation = pictures.astype("float64").std(axis=0)
-    return float(deviation.mean() if where is None else deviation[where].mean())
-
-
 # --- What each layer computes, and how far it sees --------------------------------------------------------------------
 
 

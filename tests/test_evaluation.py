@@ -522,6 +522,32 @@ def test_spread_equals_numpys_and_the_mean_over_all_pairs():
     np.testing.assert_allclose(spread(answers / 127.5 - 1).deviation, found.deviation)
 
 
+def test_with_a_mask_only_its_pixels_count_for_each_source_by_itself():
+    answers = RNG.integers(0, 256, (3, 2, 8, 9, 3)).astype("uint8")
+    mask = RNG.random((2, 8, 9)) < 0.3
+    found = spread(answers, mask)
+    for number in range(2):
+        inside = answers[:, number][:, mask[number]].astype(float)
+        assert found.deviation[number] == pytest.approx(inside.std(axis=0).mean())
+        apart = [np.abs(inside[one] - inside[other]).mean() for one, other in ((0, 1), (0, 2), (1, 2))]
+        assert found.pairwise_l1[number] == pytest.approx(np.mean(apart))
+    np.testing.assert_allclose(spread(answers, np.ones((8, 9), bool)).deviation, spread(answers).deviation)
+
+
+@pytest.mark.parametrize(
+    ("mask", "complaint"),
+    [
+        (np.zeros((2, 8, 9), bool), "False everywhere"),
+        (np.stack([np.ones((8, 9), bool), np.zeros((8, 9), bool)]), "at least one source"),
+        (np.ones((2, 8, 9)), "must be bool"),
+        (np.ones((3, 8, 9), bool), r"shape \(2, 8, 9\)"),
+    ],
+)
+def test_a_mask_that_chooses_nothing_or_does_not_fit_is_explained(mask, complaint):
+    with pytest.raises(UsageError, match=complaint):
+        spread(np.zeros((2, 2, 8, 9, 3), np.uint8), mask)
+
+
 def test_half_black_and_half_white_is_the_most_that_answers_can_differ():
     answers = np.stack([np.full((1, 4, 4, 3), value, "uint8") for value in (0, 255, 0, 255)])
     assert spread(answers).deviation.tolist() == [127.5]

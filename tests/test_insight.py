@@ -32,7 +32,6 @@ from pix2pix_edu.insight import (
     occlude,
     pixel_gradient,
     seen_by,
-    spread,
     swapped,
     windows,
     with_unit,
@@ -180,18 +179,6 @@ def test_the_distance_is_that_of_a_z_score_written_out(generator):
     expected = np.mean(np.abs(asked - features.mean(0)) / features.std(0), axis=1)
     np.testing.assert_allclose(familiar.distance(PICTURES), expected, rtol=1e-3)
     assert familiar.distance(training).mean() < familiar.distance(np.full_like(PICTURES, 255)).mean()
-
-
-def test_the_spread_of_equal_pictures_is_nothing_and_of_two_half_their_distance():
-    pair = np.stack([PICTURES[0], PICTURES[0]])
-    assert spread(pair) == 0
-    pair[1, :16] = pair[0, :16] // 2
-    where = np.zeros((32, 32), bool)
-    where[:16] = True
-    half = np.abs(pair[0, :16].astype(float) - pair[1, :16]).mean() / 2
-    assert spread(pair, where) == pytest.approx(half) and spread(pair) == pytest.approx(half / 2)
-    with pytest.raises(UsageError, match="two pictures"):
-        spread(PICTURES[:1])
 
 
 # --- What each layer computes, and how far it sees --------------------------------------------------------------------

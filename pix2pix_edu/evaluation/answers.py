@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.evaluation.checks import on_255_scale
+from pix2pix_edu.evaluation.checks import check_mask, on_255_scale
 
 DIFFERENT = 60  # answers differ clearly at a pixel if a channel of theirs spans more than so much of 255
 
@@ -107,14 +107,15 @@ def diversity(
     return spread(np.stack(drawn))
 
 
-def spread(answers: np.ndarray) -> Diversity:
+def spread(answers: np.ndarray, mask: np.ndarray | None = None) -> Diversity:
     """How much several answers to each source differ, generated or real (such as one house in several looks).
 
     Args:
         answers: uint8 or floats in [-1, 1], (K, N, H, W, C): K answers to each of N sources, at least two.
+        mask: which pixels count: bool, (H, W) for all sources alike, or (N, H, W); default: all.
 
     Raises:
-        UsageError: another shape, fewer than two answers, or values out of range.
+        UsageError: another shape, fewer than two answers, values out of range, or a mask that chooses nothing.
 
     >>> answers = np.stack([np.full((1, 2, 2, 3), grey, np.uint8) for grey in (0, 100)])
     >>> spread(answers).deviation.tolist(), spread(answers).pairwise_l1.tolist()
@@ -127,11 +128,15 @@ def spread(answers: np.ndarray) -> Diversity:
             f"{answers.shape}."
         )
     drawn = np.stack([on_255_scale(answer, "answers") for answer in answers])
-    deviation = drawn.std(axis=0).mean(axis=(1, 2, 3))
-    differences = [
-        np.abs(drawn[one] - drawn[other]).mean(axis=(1, 2, 3)) for one in range(len(drawn)) for other in range(one)
-    ]
-    return Diversity(deviation, np.mean(differences, axis=0))
+    counted = check_mask(mask, answers.shape[1:4])
+    if not counted.any(axis=(1, 2)).all():
+        raise UsageError("No pixels to compare: for at least one source the mask is False everywhere.")
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return values.mean(axis=(1, 2, 3), where=counted[..., None])
+
+    differences = [mean(np.abs(drawn[one] - drawn[other])) for one in range(len(drawn)) for other in range(one)]
+    return Diversity(mean(drawn.std(axis=0)), np.mean(differences, axis=0))
 
 
 def _differing_pixels(picture: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,3 +32,23 @@ def on_255_scale(pictures: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(batch).all() or batch.min(initial=0) < -1.001 or batch.max(initial=0) > 1.001:
         raise UsageError(f"{name} has values outside [-1, 1], or NaN; floats must lie in [-1, 1].")
     return (batch.astype("float64") + 1.0) * 127.5
+
+
+def check_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """Which pixels count in a batch of the shape (N, H, W): bool of that shape.
+
+    Raises:
+        UsageError: a mask of another kind or shape.
+
+    >>> bool(check_mask(None, (1, 2, 2)).all()), check_mask(np.zeros((2, 2), bool), (3, 2, 2)).shape
+    (True, (3, 2, 2))
+    """
+    if mask is None:
+        return np.ones(shape, bool)
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape not in (shape, shape[1:]):
+        raise UsageError(
+            f"The mask must be bool of the shape {shape}, or {shape[1:]} for all pictures alike; it is {mask.dtype} of "
+            f"the shape {mask.shape}."
+        )
+    return np.broadcast_to(mask, shape)

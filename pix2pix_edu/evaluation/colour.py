@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.evaluation.checks import on_255_scale
+from pix2pix_edu.evaluation.checks import check_mask, on_255_scale
 from pix2pix_edu.gallery import PAPER_WHITE
 
 LAB_RANGES = {"L": (0.0, 100.0), "a": (-110.0, 110.0), "b": (-110.0, 110.0)}  # all that RGB can show lies inside
@@ -44,7 +44,7 @@ def lab_histograms(pictures: np.ndarray, mask: np.ndarray | None = None, bins: i
     if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 1:
         raise UsageError(f"bins={bins!r} does not work: give a whole number of at least 1, such as {BINS}.")
     batch = on_255_scale(pictures, "pictures") / 255.0
-    pixels = batch[_chosen(mask, batch.shape[:3])]
+    pixels = batch[check_mask(mask, batch.shape[:3])]
     if not len(pixels):
         raise UsageError("No pixels to count: there are no pictures, or the mask is False everywhere.")
     lab = rgb2lab(pixels)
@@ -97,16 +97,3 @@ def painted(pictures: np.ndarray) -> np.ndarray:
     [[False, True]]
     """
     return np.asarray(pictures).min(axis=-1) <= PAPER_WHITE
-
-
-def _chosen(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    """The mask for a batch of this shape (N, H, W)."""
-    if mask is None:
-        return np.ones(shape, bool)
-    mask = np.asarray(mask)
-    if mask.dtype != bool or mask.shape not in (shape, shape[1:]):
-        raise UsageError(
-            f"The mask must be bool of the shape {shape}, or {shape[1:]} for all pictures alike; it is {mask.dtype} of "
-            f"the shape {mask.shape}."
-        )
-    return np.broadcast_to(mask, shape)
