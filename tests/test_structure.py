@@ -56,6 +56,13 @@ TESTED_ELSEWHERE = {
         )
         for part in ("answers", "checks", "colour", "fcn", "likeness", "perceptual", "report")
     },
+    **{
+        f"cli.{part}": ("test_cli.py", "a command is tested as users call it, from its options to what it prints")
+        for part in (
+            *("options", "source", "model", "settings"),
+            *("doctor", "data", "estimate", "train", "translate", "evaluate", "reproduce", "export"),
+        )
+    },
     "pairs": ("pairs/test_load_pairs.py", "the test file has the name of the function that users call"),
     "pairs.core": ("pairs/test_load_pairs.py", "what Pairs and Split promise is checked on real pairs"),
     "pairs.download": ("pairs/test_archives.py", "an archive is fetched, checked and unpacked in one go"),
