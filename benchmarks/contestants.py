@@ -7,8 +7,10 @@ same networks on the same pairs with the paper's jitter.
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import statistics
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +65,41 @@ def library(
         model.fit(fed, epochs=1, shuffle=False, verbose=0)  # reads the losses at the end, hence waits for a GPU
 
     return epoch
+
+
+def apart(make: Callable[..., Epoch], *arguments: Any, **options: Any) -> Epoch:
+    """A contestant in a process of its own, since TensorFlow changes how a whole process gets its memory."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    context.Process(target=_serve, args=(theirs, make, arguments, options), daemon=True).start()
+    theirs.close()
+
+    def epoch() -> None:
+        try:
+            ours.send("go")
+            complaint = ours.recv()
+        except (EOFError, OSError) as error:
+            raise RuntimeError("The process of this contestant has ended; was it killed for its memory?") from error
+        if complaint:
+            raise RuntimeError(complaint)
+
+    return epoch
+
+
+def _serve(connection: Any, make: Callable[..., Epoch], arguments: tuple, options: dict[str, Any]) -> None:
+    """One epoch each time that the other side asks, until it has gone."""
+    epoch = None
+    while True:
+        try:
+            connection.recv()
+        except EOFError:
+            return
+        try:
+            epoch = epoch or make(*arguments, **options)
+            epoch()
+            connection.send("")
+        except Exception:
+            connection.send(traceback.format_exc())
 
 
 def take_turns(them: dict[str, Epoch], rounds: int, between: Callable[[], None] = lambda: None) -> dict[str, float]:

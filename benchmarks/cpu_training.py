@@ -1,5 +1,7 @@
 """Training speed on a CPU: the library against the loops of TensorFlow and PyTorch tutorials, taking turns.
 
+Each has a process of its own: what TensorFlow or the library change about memory holds for a whole process.
+
 A busy machine slows all of them, so what counts is the ratio to the faster of the two loops. PyTorch is no part of the
 course; where it is not installed, its row says so.
 """
@@ -7,13 +9,14 @@ course; where it is not installed, its row says so.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 import pix2pix_edu as p2p
 from benchmarks import machine
-from benchmarks.contestants import Epoch, Task, has_torch, library, plain_loop, take_turns, timed, torch_loop
+from benchmarks.contestants import Epoch, Task, apart, has_torch, library, plain_loop, take_turns, timed, torch_loop
 from pix2pix_edu.cost import step_work
 from pix2pix_edu.precision import best_precision
 
@@ -22,16 +25,16 @@ PLAIN, TORCH = "plain @tf.function loop", "eager PyTorch loop"
 PEAK_SIDE, PEAK_TIMES = 2048, 6
 
 
-def contestants(task: Task) -> dict[str, Epoch]:
-    """Everyone who trains on this machine; half precision only where the processor has it."""
+def contestants(task: Task, start: Callable[..., Epoch] = apart) -> dict[str, Epoch]:
+    """Everyone who trains on this machine, each in its own process; half precision only where the processor has it."""
     split = pairs_for(task)
-    them = {PLAIN: plain_loop(task, split)}
+    them = {PLAIN: start(plain_loop, task, split)}
     if has_torch():
-        them[TORCH] = torch_loop(task, split)
-    them["pix2pix_edu, float32, alternating"] = library(task, split)
-    them["pix2pix_edu, float32, simultaneous"] = library(task, split, update="simultaneous")
+        them[TORCH] = start(torch_loop, task, split)
+    them["pix2pix_edu, float32, alternating"] = start(library, task, split)
+    them["pix2pix_edu, float32, simultaneous"] = start(library, task, split, update="simultaneous")
     if best_precision() == "bfloat16":
-        them["pix2pix_edu, bfloat16, alternating"] = library(task, split, precision="bfloat16")
+        them["pix2pix_edu, bfloat16, alternating"] = start(library, task, split, precision="bfloat16")
     return them
 
 
@@ -48,10 +51,10 @@ def peak_rate() -> float:
     return 2 * PEAK_SIDE**3 / min(timed(lambda: matrix @ matrix) for _ in range(PEAK_TIMES))
 
 
-def race(task: Task, rounds: int) -> dict:
+def race(task: Task, rounds: int, start: Callable[..., Epoch] = apart) -> dict:
     """All contestants, in turn; medians, ratios, and how much of the processor's peak each step makes use of."""
     peaks: list[float] = []
-    seconds = take_turns(contestants(task), rounds, between=lambda: peaks.append(peak_rate()))
+    seconds = take_turns(contestants(task, start), rounds, between=lambda: peaks.append(peak_rate()))
     speed = {name: task.images / taken for name, taken in seconds.items()}
     best = max(speed.get(name, 0.0) for name in (PLAIN, TORCH))
     work = step_work(image_size=task.size, filters=task.filters, batch_size=task.batch)
@@ -72,7 +75,7 @@ def race(task: Task, rounds: int) -> dict:
 def main(out: Path, rounds: int) -> None:
     packages = ("keras", "tensorflow", "numpy") + (("torch",) if has_torch() else ())
     result = {
-        "what": "images/s in training; medians of whole epochs, all contestants taking turns in one process",
+        "what": "images/s in training; medians of whole epochs, all contestants taking turns, each in its own process",
         "share": "operations counted for the alternating update, over the float32 peak (GFLOP/s) of NumPy's matrix "
         "product between the rounds",
         "tasks": [race(task, rounds) for task in TASKS],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import multiprocessing
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import cpu_training
-from benchmarks.contestants import Task, has_torch, torch_patchgan, torch_unet
+from benchmarks.contestants import Task, apart, has_torch, take_turns, torch_patchgan, torch_unet
 from benchmarks.table import gpu_rows
 from pix2pix_edu.cost import step_work
 from pix2pix_edu.unet import count_parameters
@@ -20,7 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def race():
-    return cpu_training.race(Task(64, 4, 2, steps=2), rounds=1)
+    """All of them in this process, which is no fair race and a short one."""
+
+    def here(make, *arguments, **options):
+        return make(*arguments, **options)
+
+    return cpu_training.race(Task(64, 4, 2, steps=2), rounds=1, start=here)
 
 
 def test_the_race_measures_everyone_and_compares_with_the_faster_loop(race):
@@ -29,6 +37,22 @@ def test_the_race_measures_everyone_and_compares_with_the_faster_loop(race):
     assert (cpu_training.TORCH in speed) == has_torch()
     assert max(ratio[name] for name in (cpu_training.PLAIN, cpu_training.TORCH) if name in ratio) == 1
     assert min(speed.values()) > 0
+
+
+def test_a_contestant_works_in_a_process_of_its_own_and_tells_what_went_wrong_there():
+    make = functools.partial  # called there with what it is given, it returns something to call: an epoch
+    before = len(multiprocessing.active_children())
+    sleeper, broken = apart(make, time.sleep, 0.2), apart(make, divmod, 1, 0)
+    assert len(multiprocessing.active_children()) == before + 2
+    assert take_turns({"sleeper": sleeper}, rounds=1)["sleeper"] >= 0.2
+    for _ in range(2):  # it goes on after an error
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            broken()
+
+
+def test_a_contestant_that_died_is_no_riddle():
+    with pytest.raises(RuntimeError, match="process of this contestant has ended"):
+        apart(functools.partial, sys.exit, "enough")()
 
 
 def test_the_share_of_the_peak_is_counted_operations_over_measured_ones(race):

@@ -20,7 +20,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "_data" not in path.p
 
 # From the bottom to the top. A module imports from its own layer or from those below, never from above.
 LAYERS = [
-    {"errors", "progress", "paths", "sizes", "backend", "fused", "presets", "precision"},
+    {"errors", "progress", "paths", "sizes", "backend", "fused", "presets", "precision", "memory"},
     {"pairs"},
     {"unet", "patchgan"},
     {"losses", "optimizers", "extras", "diffaugment"},

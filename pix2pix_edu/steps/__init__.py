@@ -22,6 +22,7 @@ class Step:
     both_losses: Any
     resident: Any
     recorded: Any
+    fit: Any
     distance_loss: Any
     average: Any
     averaged: Any

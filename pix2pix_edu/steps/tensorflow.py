@@ -6,11 +6,17 @@ from typing import Any
 
 import tensorflow as tf
 
+from pix2pix_edu.memory import kept_memory
 from pix2pix_edu.steps import Step
 
 
 class TrainStep(Step):
     """Mixed into `Pix2Pix`: Keras compiles `train_step` into one graph and calls it for each batch."""
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras' own, in memory that stays from step to step."""
+        with kept_memory():
+            return super().fit(*args, **kwargs)
 
     def train_step(self, data: tuple[tf.Tensor, ...]) -> dict[str, Any]:
         """One step on a batch `(sources, targets)`; returns the mean of each loss since the epoch began."""
