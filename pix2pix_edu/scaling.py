@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +94,20 @@ def data_parallel(devices: Sequence[str] | None = None) -> Iterator[int]:
     if not names or not set(names) <= there:
         raise UsageError(f"devices={devices!r} does not work. This machine has {', '.join(sorted(there))}.")
     if backend == "tensorflow":
-        import tensorflow as tf
-
-        strategy = tf.distribute.MirroredStrategy([name.upper() for name in names])
+        strategy = _mirrored(tuple(names))
         with strategy.scope():
             yield strategy.num_replicas_in_sync
     else:
         with keras.distribution.DataParallel(devices=names).scope():
             yield len(names)
+
+
+@cache
+def _mirrored(names: tuple[str, ...]) -> Any:
+    """One strategy for the same devices: a second one numbers its messages from 0 again, and they are mixed up."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy([name.upper() for name in names])
 
 
 def _device_names(kind: str | None = None) -> list[str]:

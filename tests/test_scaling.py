@@ -67,6 +67,11 @@ def fit(prepare=lambda network: network):
 one = fit()
 with scaling.data_parallel(["cpu:0", "cpu:1"]):
     plain, synchronized = fit(), fit(scaling.synchronize)
+# Another model, so another number of gradients, in a second strategy of the same process; with the newer options.
+newer = {{**settings, "filters": 3, "norm": "instance", "spectral_norm": True, "ema": 0.9, "diffaugment": "colour"}}
+with scaling.data_parallel():
+    again = p2p.train(pairs, epochs=1, run_dir=folder + "/again", show_progress=False, **newer)
+print("again", np.isfinite(again.history["d_loss"]).all())
 for name, (losses, weights) in {{"one": one, "plain": plain, "synchronized": synchronized}}.items():
     np.savez(f"{{folder}}/{{name}}.npz", losses, *weights)
 try:
@@ -138,6 +143,11 @@ def test_plain_batch_norm_differs_and_synchronized_does_not(on_tensorflow):
     weights = [name for name in one if one[name].dtype == np.float32 and one[name].ndim == 4]
     away = np.concatenate([np.abs(one[name] - plain[name]).ravel() for name in weights])
     assert (away > 1e-5).mean() > 0.2, "with plain batch norm each device normalises its own half"
+
+
+def test_a_second_model_with_the_newer_options_trains_in_the_same_process(on_tensorflow):
+    folder, printed = on_tensorflow
+    assert "again True" in printed and RunFolder(folder / "again").read_config().spectral_norm
 
 
 def test_an_unknown_device_is_named_with_those_that_are_there(on_tensorflow):

@@ -468,7 +468,7 @@ def _paper_chart(outcome: Outcome, measure: str, claim: Claim | None) -> Image.I
 
 def _rows_chart(width: int, low: float, high: float, rows: int, title: str, labels: int = 0) -> Chart:
     """A frame for one line a row; on its left there is room for their names."""
-    ticks = _ticks(low, high)
+    ticks = _ticks(low, high, least=3 if width > THEIRS else 2)
     left = low - (high - low) * labels / (width - 54 - labels)
     size = (width, LINE * rows + 48)
     return Chart(size, x=(left, high), y=(0, rows), title=title, x_ticks=ticks, x_words=[f"{tick:g}" for tick in ticks])
@@ -490,8 +490,8 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Three to six round numbers within a range."""
+def _ticks(low: float, high: float, least: int) -> list[float]:
+    """Round numbers within a range, so many at least and about two and a half times as many at most."""
     step = 10.0 ** np.floor(np.log10(high - low))
-    step = next(step * factor for factor in (1, 0.5, 0.2, 0.1) if (high - low) / (step * factor) >= 3)
+    step = next(step * factor for factor in (1, 0.5, 0.2, 0.1) if (high - low) / (step * factor) >= least)
     return [round(step * number, 10) for number in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
