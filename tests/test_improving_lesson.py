@@ -138,6 +138,38 @@ def test_what_the_lesson_says_about_figure_7_and_diversity():
     assert shares == pytest.approx([0.142, 0.042], abs=6e-4)
 
 
+def test_what_the_lesson_says_about_the_erratum():
+    outcome = load_outcome("batch-norm")
+    assert [answer for _, answer in outcome.verdicts] == ["holds"]
+    assert outcome.values["alone-flat-norm"]["dependence"] == [0.0] * 3
+    dependence = [outcome.interval(key, "dependence").mean for key in ("alone-flat", "alone-norm", "alone")]
+    assert dependence == pytest.approx([0.333, 0.585, 0.582], abs=6e-4)
+    psnr = [outcome.interval(key, "psnr").mean for key in ("alone-flat-norm", "alone-flat")]
+    assert psnr == pytest.approx([13.76, 13.24], abs=0.02)
+
+
+def test_what_the_lesson_says_about_photographs_to_labels():
+    outcome = load_outcome("table6")
+    assert [answer for _, answer in outcome.verdicts] == ["undecided", "holds"]
+    keys = ("labels-l1", "labels-l1-cgan", "labels-cgan")
+    for measure in outcome.experiment.measures:
+        means = [outcome.interval(key, measure).mean for key in keys]
+        assert means == sorted(means, reverse=True), "the paper's order, in each measure"
+    iou = [outcome.interval(key, "fcn_class_iou") for key in keys]
+    assert [each.mean for each in iou] == pytest.approx([0.270, 0.255, 0.164], abs=6e-4)
+    pixels = [outcome.interval(key, "fcn_pixel_accuracy") for key in keys]
+    assert iou[0].low < iou[1].high and pixels[0].low > pixels[1].high
+    assert [each.mean for each in pixels[:2]] == pytest.approx([0.665, 0.589], abs=6e-4)
+
+
+def test_what_the_lesson_says_about_six_right_answers():
+    outcome = load_outcome("variants")
+    assert [answer for _, answer in outcome.verdicts] == ["holds", "does not hold at this scale"]
+    found = [round(outcome.interval(key, measure).mean) for measure in ("to_median", "to_nearest")
+             for key in ("emoji-l1", "emoji-l1-cgan")]  # fmt: skip
+    assert found == [27, 39, 38, 45]
+
+
 def test_what_the_lesson_says_about_more_data():
     outcome = load_outcome("data-size")
     mean = {key: outcome.interval(key, "fcn_class_iou").mean for key in outcome.values}
