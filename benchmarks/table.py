@@ -13,7 +13,8 @@ def table(results: Path) -> str:
     """The results as Markdown."""
     training = json.loads((results / "cpu_training.json").read_text())
     importing = json.loads((results / "import_time.json").read_text())
-    moved = json.loads((results / "widgets.json").read_text())["widgets"]
+    shown = json.loads((results / "widgets.json").read_text())
+    moved = shown["widgets"]
     slowest = max(moved, key=lambda name: moved[name]["median"])
     machine = training["machine"]
     lines = []
@@ -31,11 +32,18 @@ def table(results: Path) -> str:
         f"{machine['tensorflow']}, PyTorch {machine.get('torch', 'not installed')}, no GPU, {machine['date']}, "
         f"`{machine['command']}`. "
         f"`import pix2pix_edu` takes {importing['seconds']:.2f} s and loads nothing heavy. The slowest of {len(moved)} "
-        f"widgets, {slowest}, answers a control in {moved[slowest]['median']:.0f} ms (median over its controls).",
+        f"widgets, {slowest}, answers a control in {moved[slowest]['median']:.0f} ms (median over its controls)."
+        + frames_in_words(shown.get("frames", {})),
         "",
         *gpu_rows(results / "gpu_training.json"),
     ]
     return "\n".join(lines)
+
+
+def frames_in_words(frames: dict) -> str:
+    """How long the drawing widgets take for a frame, with a space in front; nothing where it was not measured."""
+    each = [f"{name} in {row['median']:.0f} ms (at most {row['worst']:.0f})" for name, row in frames.items()]
+    return f" While a stroke grows, {' and '.join(each)} shows the next picture." if each else ""
 
 
 def gpu_rows(path: Path) -> list[str]:

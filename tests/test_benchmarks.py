@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import cpu_training
 from benchmarks.contestants import Task, apart, has_torch, take_turns, torch_patchgan, torch_unet
-from benchmarks.table import gpu_rows
+from benchmarks.table import frames_in_words, gpu_rows
 from pix2pix_edu.cost import step_work
 from pix2pix_edu.unet import count_parameters
 
@@ -93,3 +93,9 @@ def test_the_pytorch_loop_trains_the_same_networks():
     assert sum(p.numel() for p in torch_unet(64, 8).parameters()) == count_parameters(64, 8).total
     d = step_work(image_size=64, filters=8).discriminator_parameters
     assert sum(p.numel() for p in torch_patchgan(8).parameters()) == d
+
+
+def test_the_drawing_widgets_are_in_the_table_once_they_were_measured():
+    assert frames_in_words({}) == ""
+    said = frames_in_words({"SketchPad": {"changes": 40, "median": 51.6, "worst": 80.2}})
+    assert said == " While a stroke grows, SketchPad in 52 ms (at most 80) shows the next picture."
