@@ -71,12 +71,16 @@ def with_descriptions(notebook: str) -> str:
 
 
 def modules() -> list[str]:
-    """All public modules, by their full names; widgets and exercises are explained in their lessons."""
+    """All public modules, by their full names.
+
+    Exercises are explained in their lessons, the backends' steps in their own code, and commands by their `--help`.
+    """
     names = []
     for path in sorted((ROOT / "pix2pix_edu").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         parts = parts[:-1] if parts[-1] == "__init__" else parts
-        if parts[-1] != "__main__" and not {"exercises", "steps"} & set(parts):
+        is_command = parts[1:2] == ("cli",) and len(parts) > 2
+        if parts[-1] != "__main__" and not is_command and not {"exercises", "steps"} & set(parts):
             names.append(".".join(parts))
     return names
 
@@ -116,7 +120,7 @@ def write_claims(source: Path) -> None:
         sheet = folder / f"{name}.webp"
         if sheet.is_file():
             shutil.copy(sheet, source / f"claims-{name}.webp")
-            what = f"Lines of house fronts: sources, targets, then what each row of the table drew ({plan.title})"
+            what = f"Lines of pictures: sources, targets, then what each row of the table drew ({plan.title})"
             parts.append(
                 f"![{what}](claims-{name}.webp)\n\n*Sources, targets, then a line for each row of the table.*\n"
             )
