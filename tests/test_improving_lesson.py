@@ -133,9 +133,24 @@ def test_what_the_lesson_says_about_figure_7_and_diversity():
     alone = [outcome.interval("l1", measure).mean for measure in outcome.experiment.measures]
     assert both == pytest.approx([0.851, 0.836, 0.858], abs=6e-4)
     assert alone == pytest.approx([0.691, 0.551, 0.698], abs=6e-4)
+    assert outcome.interval("field-1", "lab_a").mean == pytest.approx(0.812, abs=6e-4)
     outcome = load_outcome("diversity")
     shares = [outcome.interval(key, "diversity").mean for key in ("l1-cgan", "l1")]
     assert shares == pytest.approx([0.142, 0.042], abs=6e-4)
+
+
+def test_what_the_lesson_says_about_tables_2_and_3():
+    outcome = load_outcome("table2")
+    assert [answer for _, answer in outcome.verdicts] == ["holds", "holds"]
+    found = [outcome.interval(key, "fcn_class_iou") for key in ("flat-l1", "l1", "flat-l1-cgan", "l1-cgan")]
+    assert [each.mean for each in found] == pytest.approx([0.109, 0.403, 0.167, 0.430], abs=6e-4)
+    assert found[0].high < found[2].low, "here the game helps an encoder-decoder"
+    outcome = load_outcome("table3")
+    assert [answer for _, answer in outcome.verdicts] == ["undecided", "undecided"]
+    found = [outcome.interval(key, "fcn_class_iou") for key in ("field-1", "field-16", "l1-cgan")]
+    assert [each.mean for each in found] == pytest.approx([0.441, 0.478, 0.430], abs=6e-4)
+    seeds = outcome.values["field-16"]["fcn_class_iou"]
+    assert (round(min(seeds), 3), round(max(seeds), 3)) == (0.433, 0.516)
 
 
 def test_what_the_lesson_says_about_the_erratum():
@@ -179,6 +194,28 @@ def test_what_the_lesson_says_about_more_data():
     assert all(len(outcome.made[key]["seeds"]) == 3 for key in outcome.values)
     sharpness = [outcome.interval(key, "psnr").mean for key in outcome.values]
     assert min(sharpness) > 13.85 and max(sharpness) < 14.45
+
+
+def test_what_the_lesson_says_about_what_came_after():
+    outcome = load_outcome("after")
+    assert {answer for _, answer in outcome.verdicts} == {"undecided"} and len(outcome.verdicts) == 10
+    seeds = outcome.values["l1-cgan"]["fcn_class_iou"]
+    assert (round(min(seeds), 3), round(max(seeds), 3)) == (0.407, 0.455)
+    mean = {key: outcome.interval(key, "fcn_class_iou").mean for key in outcome.values}
+    ranked = sorted(mean, key=mean.get)
+    assert set(ranked[-3:]) == {"ema", "spectral", "pairs-100-diffaugment"} and min(
+        mean["ema"], mean["spectral"]
+    ) > max(seeds)
+    assert set(ranked[:3]) == {"feature-matching", "lsgan", "hinge"}
+    above = {}
+    for measure in ("psnr", "ssim"):
+        paper = outcome.interval("l1-cgan", measure)
+        above[measure] = {key for key in outcome.values if outcome.interval(key, measure).low > paper.high}
+        assert max(outcome.values, key=lambda key: outcome.interval(key, measure).mean) == "lsgan"
+    assert above == {
+        "psnr": {"lsgan", "instance", "diffaugment"},
+        "ssim": {"lsgan", "instance", "spectral", "ema", "diffaugment"},
+    }
 
 
 def test_what_the_lesson_says_about_the_search():

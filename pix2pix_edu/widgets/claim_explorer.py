@@ -493,5 +493,5 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 def _ticks(low: float, high: float, least: int) -> list[float]:
     """Round numbers within a range, so many at least and about two and a half times as many at most."""
     step = 10.0 ** np.floor(np.log10(high - low))
-    step = next(step * factor for factor in (1, 0.5, 0.2, 0.1) if (high - low) / (step * factor) >= least)
+    step = next(step * factor for factor in (5, 2, 1, 0.5, 0.2, 0.1) if (high - low) / (step * factor) >= least)
     return [round(step * number, 10) for number in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
