@@ -102,8 +102,16 @@ def _serve(connection: Any, make: Callable[..., Epoch], arguments: tuple, option
             connection.send(traceback.format_exc())
 
 
-def take_turns(them: dict[str, Epoch], rounds: int, between: Callable[[], None] = lambda: None) -> dict[str, float]:
-    """Median seconds of everyone's epoch; a first one, which traces and touches all memory, is not measured."""
+def take_turns(
+    them: dict[str, Epoch],
+    rounds: int,
+    between: Callable[[], None] = lambda: None,
+    choose: Callable[[list[float]], float] = statistics.median,
+) -> dict[str, float]:
+    """Seconds of everyone's epoch, by default the median of the rounds.
+
+    A first epoch, which traces and touches all memory, is not measured.
+    """
     for epoch in them.values():
         epoch()
     seconds: dict[str, list[float]] = {name: [] for name in them}
@@ -111,7 +119,7 @@ def take_turns(them: dict[str, Epoch], rounds: int, between: Callable[[], None] 
         between()
         for name, epoch in them.items():
             seconds[name].append(timed(epoch))
-    return {name: statistics.median(times) for name, times in seconds.items()}
+    return {name: choose(times) for name, times in seconds.items()}
 
 
 def timed(work: Callable[[], Any]) -> float:

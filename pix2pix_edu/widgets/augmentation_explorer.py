@@ -204,7 +204,7 @@ class AugmentationExplorer(Explorer):
 
     def _begin_anew(self) -> None:
         self.losses, self.live = [], None
-        if hasattr(self, "view"):
+        if hasattr(self, "view") and not self._held:  # a control that moved draws once, after this
             self.redraw()
 
     def _chart(self) -> Image.Image:

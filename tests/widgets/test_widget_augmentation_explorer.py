@@ -172,3 +172,13 @@ def test_messages_from_the_browser_have_the_same_effect(explorer):
 def test_it_fits_on_the_page(explorer):
     explorer.set(added=180)
     assert explorer.picture.shape[1] <= 760
+
+
+def test_a_control_that_moves_draws_once_although_it_ends_a_training(explorer, monkeypatch):
+    calls = []
+    monkeypatch.setattr(explorer, "_chart", lambda chart=explorer._chart: calls.append(1) or chart())
+    explorer.set(real=40)
+    explorer.controls["classical"].value = True
+    assert len(calls) == 2
+    explorer.job.reset()
+    assert len(calls) == 3, "the button of the job clears what was learnt, so it draws as well"
