@@ -42,8 +42,8 @@ def table(results: Path) -> str:
 
 def frames_in_words(frames: dict) -> str:
     """How long the drawing widgets take for a frame, with a space in front; nothing where it was not measured."""
-    each = [f"{name} in {row['median']:.0f} ms (at most {row['worst']:.0f})" for name, row in frames.items()]
-    return f" While a stroke grows, {' and '.join(each)} shows the next picture." if each else ""
+    each = [f"{row['median']:.0f} ms in {name} (at most {row['worst']:.0f})" for name, row in frames.items()]
+    return f" While a stroke grows, the next picture is there after {' and '.join(each)}." if each else ""
 
 
 def gpu_rows(path: Path) -> list[str]:

@@ -98,4 +98,4 @@ def test_the_pytorch_loop_trains_the_same_networks():
 def test_the_drawing_widgets_are_in_the_table_once_they_were_measured():
     assert frames_in_words({}) == ""
     said = frames_in_words({"SketchPad": {"changes": 40, "median": 51.6, "worst": 80.2}})
-    assert said == " While a stroke grows, SketchPad in 52 ms (at most 80) shows the next picture."
+    assert said == " While a stroke grows, the next picture is there after 52 ms in SketchPad (at most 80)."
