@@ -95,6 +95,7 @@ class AugmentationExplorer(Explorer):
         self.controls["painter"].disabled = settings["added"] == 0
         if settings != self._settings:
             self._settings = settings
+            self.losses, self.live = [], None  # at once: a job in another thread resets itself when it is free
             self.job.reset()
 
     @property
@@ -204,7 +205,7 @@ class AugmentationExplorer(Explorer):
 
     def _begin_anew(self) -> None:
         self.losses, self.live = [], None
-        if hasattr(self, "view") and not self._held:  # a control that moved draws once, after this
+        if hasattr(self, "view") and not self._held:  # where a control moved, it draws after this anyway
             self.redraw()
 
     def _chart(self) -> Image.Image:
