@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 
 from pix2pix_edu.widgets.click_picture import ClickExplorer
 from pix2pix_edu.widgets.patch_finder import PANEL, cividis, enlarged, frame, spotlight
-from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT
 from pix2pix_edu.widgets.pictures import row as beside
 from pix2pix_edu.widgets.why_this_pixel import heat
 
@@ -136,11 +135,7 @@ class ActivationViewer(ClickExplorer):
 
     def on_click(self, across: float, down: float) -> None:
         """Choose the place under the click, in whichever of the three pictures."""
-        sheet_height, sheet_width = self.picture.shape[:2]
-        x, y = across * sheet_width % (PANEL + GAP), down * sheet_height - LABEL_HEIGHT
-        height, width = self._sizes[self.values["layer"]][:2]
-        if 0 <= y < PANEL and x < PANEL:
-            self.set(row=int(y / PANEL * height), column=int(x / PANEL * width))
+        self._choose_under(across, down, *self._sizes[self.values["layer"]][:2])
 
     def _place(self, row: int, column: int) -> tuple[int, int]:
         """The chosen place; a layer of one place has only that."""
@@ -159,10 +154,7 @@ class ActivationViewer(ClickExplorer):
         return influence(self.model, self.split.sources[index], layer, row, column, channel)
 
     def _arrange_controls(self) -> ipywidgets.Widget:
-        sliders = ipywidgets.HBox(
-            [self.controls[name] for name in ("row", "column")], layout=ipywidgets.Layout(flex_flow="row wrap")
-        )
-        return ipywidgets.VBox([self.controls[name] for name in ("index", "layer", "rank")] + [sliders])
+        return self._place_last()
 
 
 def channel_picture(values: np.ndarray, place: tuple[int, int]) -> np.ndarray:

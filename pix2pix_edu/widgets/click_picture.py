@@ -10,6 +10,7 @@ import traitlets
 
 from pix2pix_edu.widgets.base import Explorer
 from pix2pix_edu.widgets.picture_view import IMAGE_CODE, PictureView
+from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT
 
 CLICK_CODE = r"""
 function render({ model, el }) {
@@ -93,6 +94,20 @@ class ClickExplorer(Explorer):
         self._image.observe(lambda change: self.on_click(*change["new"][:2]), names="click")
         self._image.observe(self._on_move, names="moved")
         return super()._arrange()
+
+    def _choose_under(self, across: float, down: float, rows: int, columns: int) -> None:
+        """Choose the place under a click, where `pictures.row` shows square panels, each of them with all places."""
+        height, width = self.picture.shape[:2]
+        side = height - LABEL_HEIGHT
+        x, y = across * width % (side + GAP), down * height - LABEL_HEIGHT
+        if 0 <= y < side and x < side:
+            self.set(row=int(y * rows / side), column=int(x * columns / side))
+
+    def _place_last(self) -> ipywidgets.Widget:
+        """All controls below each other, and at the end the two of the place in one line."""
+        place = [self.controls[name] for name in ("row", "column")]
+        others = [control for control in self.controls.values() if control not in place]
+        return ipywidgets.VBox([*others, ipywidgets.HBox(place, layout=ipywidgets.Layout(flex_flow="row wrap"))])
 
     def _on_move(self, change: Any) -> None:
         with self._lock:

@@ -138,10 +138,7 @@ class PatchFinder(ClickExplorer):
     # How it works
 
     def _arrange_controls(self) -> ipywidgets.Widget:
-        sliders = ipywidgets.HBox(
-            [self.controls[name] for name in ("row", "column")], layout=ipywidgets.Layout(flex_flow="row wrap")
-        )
-        return ipywidgets.VBox([self.controls[name] for name in ("index", "field", "shown")] + [sliders])
+        return self._place_last()
 
     def on_click(self, across: float, down: float) -> None:
         """Choose the logit that was clicked, or the one whose patch is centred nearest to where the picture was."""

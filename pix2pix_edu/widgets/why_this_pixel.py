@@ -9,7 +9,7 @@ import numpy as np
 
 from pix2pix_edu.widgets import style
 from pix2pix_edu.widgets.click_picture import ClickExplorer
-from pix2pix_edu.widgets.pictures import GAP, LABEL_HEIGHT, at_size
+from pix2pix_edu.widgets.pictures import at_size
 from pix2pix_edu.widgets.pictures import row as beside
 
 SIZE = 192  # of each of the three pictures
@@ -115,12 +115,8 @@ class WhyThisPixel(ClickExplorer):
 
     def on_click(self, across: float, down: float) -> None:
         """Choose the pixel that was clicked, in whichever of the three pictures."""
-        height, width = self.picture.shape[:2]
-        x, y = across * width, down * height - LABEL_HEIGHT
-        side, shown = self.split.sources.shape[1], height - LABEL_HEIGHT
-        x %= shown + GAP
-        if 0 <= y < shown and x < shown:
-            self.set(row=int(y * side / shown), column=int(x * side / shown))
+        side = self.split.sources.shape[1]
+        self._choose_under(across, down, side, side)
 
 
 def heat(values: np.ndarray, drawing: np.ndarray | None = None) -> np.ndarray:

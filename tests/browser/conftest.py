@@ -231,6 +231,12 @@ class Notebook:
         button.scroll_into_view_if_needed()
         button.click()
 
+    def click_inside(self, selector: str, across: float, down: float) -> None:
+        """Click the first element that fits, at a share of its width and height."""
+        element = self.page.locator(selector).first
+        box = element.bounding_box()
+        element.click(position={"x": box["width"] * across, "y": box["height"] * down})
+
     def press(self, selector: str, *keys: str) -> None:
         """Put the keyboard's focus on an element and press keys, such as "ArrowRight"."""
         element = self.page.locator(selector).first

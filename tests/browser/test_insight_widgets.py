@@ -39,9 +39,7 @@ def test_a_drawing_is_turned_and_inverted_with_the_keyboard(notebook):
 
 def test_a_click_and_the_arrow_keys_choose_a_pixel(notebook):
     before = notebook.picture(f"{WHY} img")
-    image = notebook.page.locator(f"{WHY} img").first
-    box = image.bounding_box()
-    image.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.3})
+    notebook.click_inside(f"{WHY} img", 0.5, 0.3)
     before = notebook.wait_for_new_picture(f"{WHY} img", before)
     row = notebook.text(f"{WHY}").split("The pixel in row ")[1].split(",")[0]
     notebook.page.keyboard.press("ArrowDown")
@@ -68,9 +66,7 @@ def test_the_dial_is_turned_with_the_keyboard(notebook):
 
 def test_layers_and_places_are_chosen_with_mouse_and_keyboard(notebook):
     before = notebook.picture(f"{VIEWER} img")
-    image = notebook.page.locator(f"{VIEWER} img").first
-    box = image.bounding_box()
-    image.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.3})
+    notebook.click_inside(f"{VIEWER} img", 0.5, 0.3)
     before = notebook.wait_for_new_picture(f"{VIEWER} img", before)
     row = notebook.text(VIEWER).split(" in row ")[1].split(",")[0]
     notebook.page.keyboard.press("ArrowUp")
