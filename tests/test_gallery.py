@@ -108,7 +108,9 @@ print(len(pairs.train), *[run.history[name][0] for name in ("l1", "g_gan", "d_lo
     curves = losses.row("bce-conditional-100")["curves"]
     recorded = [curves[name][0] for name in ("l1", "g_gan", "d_loss")]
     assert found[0] == pytest.approx(recorded[0], rel=0.02)
-    np.testing.assert_allclose(found[1:], recorded[1:], rtol=0.25)  # small differences grow fast in the game
+    # In the game small differences grow: first weights changed by 1e-7 of themselves move d_loss from .169 to .178, and
+    # three processors gave .169, .181 and .201, while L1 stayed within .0003.
+    np.testing.assert_allclose(found[1:], recorded[1:], rtol=0.25)
 
 
 def test_the_discriminators_still_judge_as_recorded(patchgan):

@@ -225,6 +225,12 @@ class Notebook:
 
         expect(self.page.locator(selector).first).to_contain_text(text, timeout=WAIT_SECONDS * 1000)
 
+    def wait_until_gone(self, selector: str, text: str) -> None:
+        """Wait until this text stands no longer in the first element that fits."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator(selector).first).not_to_contain_text(text, timeout=WAIT_SECONDS * 1000)
+
     def click(self, selector: str, label: str) -> None:
         """Click the first button inside an element that has exactly this label."""
         button = self.page.locator(f"{selector} button", has_text=re.compile(f"^{label}$")).first
