@@ -292,7 +292,7 @@ quiz = Quiz(
                 "Lines and colours of one drawing are a pair; this course uses them.",
             ),
             right(
-                "1,000 photos of horses and 1,000 photos of other zebras",
+                "1,000 photos of horses and 1,000 photos of zebras",
                 "No zebra photo is the answer to a horse photo. Unpaired sets are what CycleGAN was made for.",
             ),
         ),

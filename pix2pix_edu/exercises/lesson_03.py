@@ -264,8 +264,8 @@ quiz = Quiz(
         Question(
             "In pix2pix the condition is a picture. How does its discriminator see it?",
             right(
-                "As further channels behind those of the picture to be judged.",
-                "Source and picture have the same height and width, so they fit behind each other, pixel by pixel.",
+                "As further channels beside those of the picture to be judged.",
+                "Source and picture have the same height and width, so they fit on each other, pixel by pixel.",
             ),
             wrong(
                 "As a one-hot vector with a place for each possible picture.",

@@ -248,7 +248,7 @@ class AugmentationExplorer(Explorer):
         chart.line(np.log2(known), [one.mean for one in intervals], colour, kind)
         for real, one in zip(known, intervals, strict=True):
             _bar(chart, np.log2(real), one, colour, "square" if classical else "disc")
-        shift = (8, -14) if classical else (8, 0)  # the line of the others goes on to the right
+        shift = (8, -28) if classical else (8, 0)  # well above the line of the others, which goes on to the right
         chart.text(np.log2(known[-1]), intervals[-1].mean, word, shift=shift, colour=colour)
 
 

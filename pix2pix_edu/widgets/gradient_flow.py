@@ -135,9 +135,9 @@ class GradientFlow(Explorer):
         judge = "D as it is after its own step" if update == "alternating" else "D as it was before its own step"
         ways = f"{shown(flow.over_distance)} over the distance to the target"
         if stop:
-            ways = f"nothing over D, and {ways}: a mistake that gives no error"
+            ways = f"nothing through D, and {ways}: a mistake that gives no error"
         else:
-            ways = f"{shown(flow.through_discriminator)} over D, and {ways}"
+            ways = f"{shown(flow.through_discriminator)} through D, and {ways}"
         return (
             f"The generator's step, judged by {judge}. At the drawn pictures arrive {ways}. G's weights get "
             f"{shown(flow.at_generator)} and change; D's get {shown(flow.at_discriminator)}, and are left alone. "
@@ -319,7 +319,7 @@ class _Drawing:
         """Where the gradient flows: thick and coloured, with its length; a bar where it is stopped."""
         y, flow = LINE + 14, self.flow
         self.flows([(LOSS - 58, y), (D + BOX[0], y)], flow.at_discriminator, "")
-        self.flows([(D - BOX[0], y), (FAKE + 34, y)], flow.through_discriminator, "over D")
+        self.flows([(D - BOX[0], y), (FAKE + 34, y)], flow.through_discriminator, "through D")
         if self.step == "G":
             path = [(LOSS - 14, LOW - 30), (LOSS - 14, 223), (FAKE - 12, 223), (FAKE - 12, LINE + 34)]
             self.flows(path, flow.over_distance, f"over {self.distance[-2:]}", between=1)

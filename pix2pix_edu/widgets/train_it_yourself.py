@@ -223,7 +223,7 @@ class TrainItYourself(Explorer):
         return _chart("the game: loss of D, loss of G", curves, CHANCE_LEVELS.get(kind))
 
     def _distance_chart(self) -> Image.Image:
-        return _chart("L1, from 0 to 2", {"L1": self.history["l1"]}, floor=0.0)
+        return _chart("L1 (0: equal to the target)", {"L1": self.history["l1"]}, floor=0.0)
 
 
 _WORDS = {"d_loss": "loss of D", "g_gan": "adversarial loss of G", "l1": "L1"}

@@ -170,7 +170,7 @@ def arrows(widget, step):
     colour = style.DISCRIMINATOR if step == "D" else style.GENERATOR
     places = {
         "into D": ((LOSS - 56 + D + BOX[0]) // 2, LINE + 14),
-        "over D": (FAKE + 60, LINE + 14),
+        "through D": (FAKE + 60, LINE + 14),
         "over L1": ((FAKE + LOSS) // 2, 223),
         "into G": ((FAKE - 34 + G + BOX[0]) // 2, LINE + 14),
     }
@@ -181,7 +181,7 @@ def arrows(widget, step):
 def test_arrows_stand_where_a_gradient_flows(widget, step, update, stop):
     widget.set(step=step, update=update, stop=stop)
     expected = {"into D"} | ({"over L1", "into G"} if step == "G" else set())
-    expected |= set() if stop else {"over D", "into G"}
+    expected |= set() if stop else {"through D", "into G"}
     assert arrows(widget, step) == expected
     bar = (D - BOX[0] + FAKE + 34) // 2
     assert colour_at(widget, bar, LINE + 4, style.BLACK) is False  # never in the way of the thin arrow
@@ -221,7 +221,7 @@ def test_the_caption_says_it_in_words(widget):
     widget.set(step="G", update="simultaneous")
     assert "a mistake that gives no error" in widget.text and "2 (simultaneous)" in widget.text
     widget.set(stop=False)
-    assert f"{shown(widget.flow.through_discriminator)} over D" in widget.text
+    assert f"{shown(widget.flow.through_discriminator)} through D" in widget.text
 
 
 def test_a_discriminator_that_does_not_see_the_source_gets_no_arrow_from_it(widget):
