@@ -244,8 +244,8 @@ _STRIDE_2: dict = {}
 def _hidden_layers(filters: int, receptive_field: int) -> list[tuple[int, dict]]:
     """Width and options of each layer before the last.
 
-    The layer of stride 1 at the end is what makes the field 70: were it of stride 2 as well, it would be 94 or 142,
-    which is how several well-known copies of pix2pix came to mislabel theirs.
+    The two layers of stride 1 at the end are what makes the field 70. With a layer of stride 2 more it is 142, and 94
+    if only one of stride 1 is left; several well-known copies of pix2pix came to mislabel theirs in this way.
     """
     if receptive_field == PIXEL:
         return [(filters, _FLAT), (2 * filters, _FLAT)]

@@ -114,6 +114,13 @@ def test_help_of_a_command_explains_every_option_and_shows_an_example(run, comma
     assert f"  pix2pix-edu {command}" in out.split("examples:")[1]
 
 
+def test_help_names_every_model_that_ships():
+    from pix2pix_edu.cli.model import MODELS
+    from pix2pix_edu.translation import EXAMPLES
+
+    assert set(EXAMPLES) <= set(re.findall(r"[a-z-]+", MODELS))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_examples_in_the_help_are_valid_commands(command):
     parser, parsers = build_parsers()

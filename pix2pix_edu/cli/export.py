@@ -27,7 +27,7 @@ def _add_export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--statistics",
         metavar="NAME",
-        help="batch normalisation with those of the picture itself (batch) or of the training (moving); "
+        help="batch normalisation by each picture's own statistics (batch) or by the averages from training (moving) "
         "(default: what the model was trained for)",
     )
     parser.add_argument(
@@ -68,7 +68,7 @@ COMMAND = Command(
     "Write the generator alone, to run it without this library.",
     """\
 Write a run's or a model's generator as a Keras file, a SavedModel, an ONNX or a
-LiteRT file, in half precision. It translates there exactly as it does here.""",
+LiteRT file. What it draws is what it draws here, up to rounding.""",
     f"""\
   {PROGRAM} export runs/emoji-small-001 --out generator.keras
   {PROGRAM} export emoji --format onnx --out emoji.onnx

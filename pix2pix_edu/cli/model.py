@@ -7,7 +7,10 @@ from typing import Any
 
 from pix2pix_edu.errors import CheckpointError, nearest
 
-MODELS = "a run directory, a .p2p file, or the name of a model that comes with the course: emoji"
+MODELS = (
+    "a run directory, a .p2p file, or the name of a model that comes with the course: emoji, colour-lab, colour-rgb, "
+    "facades, glyphs, inpaint or night"
+)
 
 
 def chosen_model(name: str) -> Any:

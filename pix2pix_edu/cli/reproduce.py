@@ -11,7 +11,7 @@ from pix2pix_edu.cli.options import FINE, PROGRAM, Command, say, whole
 def _add_reproduce_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="which experiment; without one they are listed")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows of its table (default: all)")
-    parser.add_argument("--seeds", type=whole, default=3, metavar="N", help="train each row so often (default: 3)")
+    parser.add_argument("--seeds", type=whole, default=3, metavar="N", help="train each row from N seeds (default: 3)")
     parser.add_argument("--scale", default="shipped", metavar="NAME", help="quick, shipped or large (default: shipped)")
     parser.add_argument("--runs", type=Path, metavar="FOLDER", help="where the runs go (default: runs/experiments)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the outcome into this file as well")

@@ -33,7 +33,10 @@ def _add_translate_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", default="emoji", metavar="MODEL", help=f"{MODELS} (default: emoji)")
     parser.add_argument(
-        "--resize", type=whole, metavar="PIXELS", help="first make the longer side so long (default: leave the size)"
+        "--resize",
+        type=whole,
+        metavar="PIXELS",
+        help="first scale to a longer side of so many pixels (default: keep the size)",
     )
     parser.add_argument("--compare", action="store_true", help="write source and translation side by side")
     parser.add_argument(
