@@ -272,7 +272,7 @@ EXPERIMENTS: dict[str, Experiment] = {
              Claim("levels-4", "levels-3", FCN[2], "4 levels beat 3"),
              Claim("l1-cgan", "levels-4", FCN[2], "6 levels beat 4")),
             caution="L1+cGAN has 16 filters, and at 64 px 6 levels. Both networks are as wide as the row says. Minutes "
-            "were measured on a machine that did other work as well; parameters and operations are exact.",
+            "are those of the quickest seed, on machines that did other work too; parameters and operations are exact.",
             costs=True,
         ),
         Experiment(
@@ -726,7 +726,7 @@ class Outcome:
 
     def _costs(self, key: str) -> str:
         work = row_work(key, self.about["scale"])
-        minutes = float(np.mean(self.minutes[key]))
+        minutes = min(self.minutes[key])  # other work on the machine can only have slowed the others
         return f"{work.parameters:>14,}{work.operations / 1e9:>12.1f}{minutes:>9.1f}"
 
 
@@ -890,7 +890,7 @@ def load_outcome(name: str) -> Outcome:
         DataError: the file is damaged.
 
     >>> load_outcome("table1").about["seeds"]
-    3
+    7
     """
     names = shipped_outcomes()
     if name not in names:

@@ -243,7 +243,8 @@ def measured_growth() -> dict[str, Any]:
     Returns:
         "growth" holds for "image_size", "filters" and "batch_size" the rows in which only that one was changed from
         "base". A row has the three settings, "seconds_per_step", "memory_bytes" and what arithmetic counts. "cross" is
-        a row in which all three were changed at once, "epochs" are whole epochs for growing numbers of pairs.
+        a row in which all three were changed at once, and so is "paper", at the paper's own setting. "epochs" are whole
+        epochs for growing numbers of pairs.
 
     >>> sorted(measured_growth()["growth"])
     ['batch_size', 'filters', 'image_size']

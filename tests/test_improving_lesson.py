@@ -114,16 +114,23 @@ def test_every_code_cell_with_a_picture_has_a_description_next_to_it(cells):
 
 def test_what_the_lesson_says_about_table_1():
     outcome = load_outcome("table1")
-    mean = {key: outcome.interval(key, "fcn_class_iou").mean for key in outcome.values}
     seeds = {key: outcome.values[key]["fcn_class_iou"] for key in outcome.values}
-    assert max(seeds["l1"]) > min(seeds["l1-cgan"]) and 0.02 < mean["l1-cgan"] - mean["l1"] < 0.035
-    assert mean["gan"] < mean["cgan"] < 0.2 < 0.4 < min(mean["l1"], mean["l1-gan"], mean["l1-cgan"])
+    assert {key: len(values) for key, values in seeds.items()} == {
+        **dict.fromkeys(("l1", "l1-gan", "l1-cgan"), 7), **dict.fromkeys(("gan", "cgan"), 3),
+    }  # fmt: skip
+    mean = {key: outcome.interval(key, "fcn_class_iou").mean for key in outcome.values}
+    assert max(seeds["l1"][:3]) > min(seeds["l1-cgan"][:3]), "three seeds left it open"
+    assert judge(seeds["l1-cgan"][:3], seeds["l1"][:3]) == "undecided"
+    found = [mean["l1-cgan"], mean["l1"], mean["l1-gan"], np.mean(seeds["l1-cgan"][3:]), np.mean(seeds["l1"][3:])]
+    assert found == pytest.approx([0.431, 0.399, 0.403, 0.433, 0.396], abs=6e-4)
+    assert mean["gan"] < mean["cgan"] < 0.2 < 0.395 < min(mean["l1"], mean["l1-gan"], mean["l1-cgan"])
     verdicts = {claim.text: verdict for claim, verdict in outcome.verdicts}
     assert [verdicts[f"L1+cGAN beats {other}"] for other in ("L1", "GAN", "cGAN", "L1+GAN")] == [
-        *("undecided", "holds", "holds", "undecided")
+        *("holds", "holds", "holds", "undecided")
     ]
-    for measure in outcome.experiment.measures:
-        assert max(outcome.values, key=lambda key: outcome.interval(key, measure).mean) == "l1-cgan"
+    together = [outcome.interval(key, "fcn_class_iou") for key in ("l1-gan", "l1-cgan")]
+    ends = [end for each in together for end in (each.low, each.high)]
+    assert ends == pytest.approx([0.375, 0.431, 0.414, 0.449], abs=6e-4)
 
 
 def test_what_the_lesson_says_about_figure_7_and_diversity():
@@ -131,24 +138,25 @@ def test_what_the_lesson_says_about_figure_7_and_diversity():
     assert [verdict for _, verdict in outcome.verdicts] == ["holds"] * 3
     both = [outcome.interval("l1-cgan", measure).mean for measure in outcome.experiment.measures]
     alone = [outcome.interval("l1", measure).mean for measure in outcome.experiment.measures]
-    assert both == pytest.approx([0.851, 0.836, 0.858], abs=6e-4)
-    assert alone == pytest.approx([0.691, 0.551, 0.698], abs=6e-4)
+    assert both == pytest.approx([0.841, 0.823, 0.851], abs=6e-4)
+    assert alone == pytest.approx([0.688, 0.563, 0.699], abs=6e-4)
     assert outcome.interval("field-1", "lab_a").mean == pytest.approx(0.812, abs=6e-4)
     outcome = load_outcome("diversity")
     shares = [outcome.interval(key, "diversity").mean for key in ("l1-cgan", "l1")]
-    assert shares == pytest.approx([0.142, 0.042], abs=6e-4)
+    assert shares == pytest.approx([0.159, 0.042], abs=6e-4)
 
 
 def test_what_the_lesson_says_about_tables_2_and_3():
     outcome = load_outcome("table2")
     assert [answer for _, answer in outcome.verdicts] == ["holds", "holds"]
     found = [outcome.interval(key, "fcn_class_iou") for key in ("flat-l1", "l1", "flat-l1-cgan", "l1-cgan")]
-    assert [each.mean for each in found] == pytest.approx([0.109, 0.403, 0.167, 0.430], abs=6e-4)
+    assert [each.mean for each in found] == pytest.approx([0.109, 0.399, 0.167, 0.431], abs=6e-4)
     assert found[0].high < found[2].low, "here the game helps an encoder-decoder"
     outcome = load_outcome("table3")
     assert [answer for _, answer in outcome.verdicts] == ["undecided", "undecided"]
-    found = [outcome.interval(key, "fcn_class_iou") for key in ("field-1", "field-16", "l1-cgan")]
-    assert [each.mean for each in found] == pytest.approx([0.441, 0.478, 0.430], abs=6e-4)
+    found = [outcome.interval(key, "fcn_class_iou") for key in ("field-1", "field-16", "field-34", "l1-cgan")]
+    assert [each.mean for each in found] == pytest.approx([0.441, 0.478, 0.449, 0.431], abs=6e-4)
+    assert max(each.low for each in found) < min(each.high for each in found), "all four overlap"
     seeds = outcome.values["field-16"]["fcn_class_iou"]
     assert (round(min(seeds), 3), round(max(seeds), 3)) == (0.433, 0.516)
 
@@ -189,7 +197,7 @@ def test_what_the_lesson_says_about_sizes():
     outcome = load_outcome("size")
     assert [answer for _, answer in outcome.verdicts] == ["holds", "undecided"]
     found = [outcome.interval(key, "fcn_class_iou").mean for key in ("halved", "quarters", "l1-cgan")]
-    assert found == pytest.approx([0.285, 0.440, 0.430], abs=6e-4)
+    assert found == pytest.approx([0.285, 0.440, 0.431], abs=6e-4)
 
 
 def test_what_the_lesson_says_about_more_data():
@@ -198,40 +206,66 @@ def test_what_the_lesson_says_about_more_data():
     assert round(mean.pop("pairs-25"), 2) == 0.55 and all(0.415 < value < 0.44 for value in mean.values())
     answers = [answer for _, answer in outcome.verdicts]
     assert answers == ["does not hold at this scale", "undecided", "undecided"]
-    assert all(len(outcome.made[key]["seeds"]) == 3 for key in outcome.values)
+    assert [len(outcome.made[key]["seeds"]) for key in outcome.values] == [3, 3, 3, 7]
     sharpness = [outcome.interval(key, "psnr").mean for key in outcome.values]
     assert min(sharpness) > 13.85 and max(sharpness) < 14.45
 
 
 def test_what_the_lesson_says_about_a_larger_model():
     outcome = load_outcome("model-size")
-    assert {answer for _, answer in outcome.verdicts} == {"undecided"} and not outcome.missing
+    assert [answer for _, answer in outcome.verdicts] == ["holds", *["undecided"] * 3] and not outcome.missing
     found = [outcome.interval(key, "fcn_class_iou") for key in ("filters-8", "l1-cgan", "filters-32", "levels-4")]
-    assert [each.mean for each in found] == pytest.approx([0.358, 0.430, 0.459, 0.367], abs=6e-4)
-    assert found[0].high < found[2].low, "a factor of four in width can be seen"
+    assert [each.mean for each in found] == pytest.approx([0.358, 0.431, 0.459, 0.367], abs=6e-4)
+    assert found[0].high < min(found[1].low, found[2].low), "8 filters lie apart from 16 and from 32"
     assert outcome.interval("filters-32", "psnr").mean < outcome.interval("filters-8", "psnr").mean
 
 
 def test_what_the_lesson_says_about_what_came_after():
     outcome = load_outcome("after")
-    assert {answer for _, answer in outcome.verdicts} == {"undecided"} and len(outcome.verdicts) == 10
-    seeds = outcome.values["l1-cgan"]["fcn_class_iou"]
-    assert (round(min(seeds), 3), round(max(seeds), 3)) == (0.407, 0.455)
+    holds = {claim.better for claim, answer in outcome.verdicts if answer == "holds"}
+    assert holds == {"spectral", "ema"} and len(outcome.verdicts) == 10
+    assert {answer for _, answer in outcome.verdicts} == {"holds", "undecided"}
     mean = {key: outcome.interval(key, "fcn_class_iou").mean for key in outcome.values}
     ranked = sorted(mean, key=mean.get)
-    assert set(ranked[-3:]) == {"ema", "spectral", "pairs-100-diffaugment"} and min(
-        mean["ema"], mean["spectral"]
-    ) > max(seeds)
-    assert set(ranked[:3]) == {"feature-matching", "lsgan", "hinge"}
+    assert set(ranked[-2:]) == {"ema", "spectral"} and set(ranked[:3]) == {"feature-matching", "lsgan", "hinge"}
+    assert ranked.index("lsgan") < 6
+    assert [round(mean[key], 2) for key in ("l1-cgan", "spectral", "ema")] == [0.43, 0.48, 0.47]
     above = {}
     for measure in ("psnr", "ssim"):
         paper = outcome.interval("l1-cgan", measure)
         above[measure] = {key for key in outcome.values if outcome.interval(key, measure).low > paper.high}
         assert max(outcome.values, key=lambda key: outcome.interval(key, measure).mean) == "lsgan"
     assert above == {
-        "psnr": {"lsgan", "instance", "diffaugment"},
+        "psnr": {"lsgan", "instance", "spectral", "diffaugment"},
         "ssim": {"lsgan", "instance", "spectral", "ema", "diffaugment"},
     }
+
+
+def test_what_the_lesson_says_about_seeds_that_had_no_part_in_the_choice():
+    iou = {key: numbers["fcn_class_iou"] for key, numbers in load_outcome("after").values.items()}
+    for key, values in iou.items():
+        assert len(values) == (7 if key in ("l1-cgan", "spectral", "ema") else 3)
+    first = {key: np.mean(values[:3]) for key, values in iou.items()}
+    nine = [claim.better for claim in EXPERIMENTS["after"].claims if claim.worse == "l1-cgan"]
+    assert len(nine) == 9 and set(sorted(nine, key=first.get)[-2:]) == {"spectral", "ema"}, "why these two"
+    for claim in EXPERIMENTS["after"].claims:
+        assert judge(iou[claim.better][:3], iou[claim.worse][:3]) == "undecided", "none was decided by three seeds"
+    new = {key: iou[key][3:] for key in ("l1-cgan", "spectral", "ema")}
+    found = [first["l1-cgan"], first["spectral"], first["ema"], *map(np.mean, new.values())]
+    assert found == pytest.approx([0.430, 0.473, 0.479, 0.433, 0.482, 0.469], abs=6e-4)
+    assert [judge(new[key], new["l1-cgan"]) for key in ("spectral", "ema")] == ["holds", "undecided"]
+
+
+def test_looking_again_and_again_makes_holds_of_nothing(notebook):
+    """As many draws, but judged one by one by the library."""
+    rng = np.random.default_rng(0)
+    better, worse = rng.normal(0, 1, (400, 5)), rng.normal(0, 1, (400, 5))
+    looks = [
+        [judge(one[:n], other[:n]) == "holds" for n in (3, 4, 5)] for one, other in zip(better, worse, strict=True)
+    ]
+    assert notebook["ever_holds"](3, 5, times=400) == pytest.approx(np.any(looks, axis=1).mean())
+    shares = [notebook["ever_holds"](3, last) for last in (3, 7, 30, 100)]
+    assert shares == sorted(shares) and 0.001 < shares[0] < 0.004 and shares[-1] > 0.02
 
 
 def test_what_the_lesson_says_about_the_search():

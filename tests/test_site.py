@@ -60,7 +60,7 @@ def test_the_claims_are_those_of_the_record(pages):
                 assert f"- **{verdict}**: {claim.text}" in page
             assert outcome.about["command"] in page
     table = load_outcome("table1")
-    assert f"| L1+cGAN | 3 | {table.interval('l1-cgan', 'fcn_pixel_accuracy')} |" in page
+    assert f"| L1+cGAN | 7 | {table.interval('l1-cgan', 'fcn_pixel_accuracy')} |" in page
     assert ".66 / 0.23 / 0.17" in page
 
 

@@ -37,7 +37,7 @@ from pix2pix_edu.widgets.pictures import at_size, row
 WIDTH = 820  # pixels of the whole picture
 OURS, THEIRS = 580, 232  # pixels of the two charts
 LINE = 28  # pixels for a row of a chart
-LABELS = 168  # pixels for the names of the rows
+LABELS = 200  # pixels for the names of the rows
 PICTURE, IN_A_LINE = 128, 6
 SCALE = "quick"
 ALIKE = 10.0  # grey levels; two label maps of different houses are 40 and more apart

@@ -25,7 +25,7 @@ def notebook(open_notebook):
 
 
 def test_another_claim_and_another_house_change_the_picture(notebook):
-    notebook.wait_for_text(EXPLORER, "L1+cGAN beats L1: undecided")
+    notebook.wait_for_text(EXPLORER, "L1+cGAN beats L1: holds")
     before = notebook.picture(f"{EXPLORER} img")
     second = notebook.page.locator(f"{EXPLORER} input[type=radio]").nth(1)
     second.focus()
