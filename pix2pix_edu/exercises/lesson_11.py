@@ -95,6 +95,71 @@ def q1(augment_pair: Function, rng: np.random.Generator) -> None:
 
 @exercise(
     hints=[
+        "Both lists have one number for each seed, in the same order, and both ways share the houses of a seed. Take "
+        "the differences first: `d = np.array(ours) - np.array(baseline)`.",
+        "The half width is t times the standard deviation of the differences, divided by the square root of how many "
+        "there are. For a sample: `np.std(d, ddof=1)`.",
+    ],
+    solution="""
+        def gain_interval(ours, baseline, t):
+            gains = np.array(ours) - np.array(baseline)
+            half = t * gains.std(ddof=1) / np.sqrt(len(gains))
+            return gains.mean() - half, gains.mean() + half
+    """,
+    why="The houses of a seed are easy or hard for both ways alike. In the differences that cancels out, so this "
+    "interval is often much narrower than the two intervals of the scores. If all of it lies above 0, the gain is "
+    "there; if 0 is inside, five seeds cannot tell.",
+)
+def q2(gain_interval: Function, rng: np.random.Generator) -> None:
+    """Write `gain_interval(ours, baseline, t)`: between which values does the gain lie?
+
+    `ours` and `baseline` are lists with the scores of the same seeds. Give the lower and the upper end of the 95 %
+    interval of the mean gain: the mean of the differences, less and plus `t` times their standard deviation (of a
+    sample: `ddof=1`) over the square root of the number of seeds. `t` is Student's number for so many seeds.
+    """
+    for seeds, t in ((5, 2.776), (3, 4.303)):
+        baseline = rng.uniform(0.3, 0.5, seeds)
+        ours = baseline + rng.normal(0.03, 0.02, seeds)
+        gains = ours - baseline
+        checked = f"{seeds} seeds, t = {t}"
+        given = parts(gain_interval(list(ours), list(baseline), t), ("low", "high"), checked)
+
+        def ends(half: float, middle: float = gains.mean()) -> np.ndarray:
+            return np.array([middle - half, middle + half])
+
+        unpaired = np.sqrt(ours.var(ddof=1) + baseline.var(ddof=1))
+        same(
+            [number(end, checked) for end in given],
+            ends(t * gains.std(ddof=1) / np.sqrt(seeds)),
+            checked,
+            suspects={
+                "np.std divides by n unless it is told otherwise: for a sample take ddof=1.": ends(
+                    t * gains.std() / np.sqrt(seeds)
+                ),
+                "The square root of the number of seeds is missing: this is the spread of one gain, not of their "
+                "mean.": ends(t * gains.std(ddof=1)),
+                "Divide by the square root of the number of seeds, not by the number.": ends(
+                    t * gains.std(ddof=1) / seeds
+                ),
+                "`t` is missing: this is one standard error.": ends(gains.std(ddof=1) / np.sqrt(seeds)),
+                "This is the variance: take its square root.": ends(t * gains.var(ddof=1) / np.sqrt(seeds)),
+                "The sign is the wrong way round: ours less the baseline.": -ends(
+                    t * gains.std(ddof=1) / np.sqrt(seeds)
+                )[::-1],
+                "The upper end came first: give low, then high.": ends(t * gains.std(ddof=1) / np.sqrt(seeds))[::-1],
+                "Here the spreads of both lists are added. They share their houses: take the differences first.": ends(
+                    t * unpaired / np.sqrt(seeds)
+                ),
+                "This is the interval of our scores. Asked for is that of the gain.": ends(
+                    t * ours.std(ddof=1) / np.sqrt(seeds), ours.mean()
+                ),
+            },
+            otherwise="Mean of the differences, less and plus t * std(ddof=1) / sqrt(n).",
+        )
+
+
+@exercise(
+    hints=[
         "Row i holds all pixels that truly are class i. How many of them landed in column i?",
         "`np.diag(confusion)` are the right ones, `confusion.sum(axis=1)` all of each class.",
         "Where a class has no pixels, the sum is 0: put `np.nan` there, by `np.where` or `np.divide(..., where=...)`.",
@@ -111,7 +176,7 @@ def q1(augment_pair: Function, rng: np.random.Generator) -> None:
     why="Recall asks: of the balconies that are there, how many were found? A network that calls everything a balcony "
     "has a recall of 1. So look at the IoU as well, which also counts what was wrongly called one.",
 )
-def q2(recall_per_class: Function, rng: np.random.Generator) -> None:
+def q3(recall_per_class: Function, rng: np.random.Generator) -> None:
     """Write `recall_per_class(confusion)`: for each class, the share of its pixels that was found.
 
     `confusion` is an array (classes, classes): row = true class, column = what was read, entries = pixels. A class
@@ -170,7 +235,7 @@ def q2(recall_per_class: Function, rng: np.random.Generator) -> None:
     why="Every house that is added makes the rare class more frequent and the set larger. From 2 in 40 to one half it "
     "takes 36, not 18; to nine in ten it would take 340.",
 )
-def q3(how_many: Function, rng: np.random.Generator) -> None:
+def q4(how_many: Function, rng: np.random.Generator) -> None:
     """Write `how_many(total, having, share)`: how many houses with balconies must be generated?
 
     Of `total` houses `having` have a balcony. After the new ones are added, at least the given share (below 1) of all
@@ -206,71 +271,6 @@ def _check_count(how_many: Function, total: int, having: int, share: float) -> N
         },
         otherwise="Solve (having + x) / (total + x) = share for x, and round up.",
     )
-
-
-@exercise(
-    hints=[
-        "Both lists have one number for each seed, in the same order, and both ways share the houses of a seed. Take "
-        "the differences first: `d = np.array(ours) - np.array(baseline)`.",
-        "The half width is t times the standard deviation of the differences, divided by the square root of how many "
-        "there are. For a sample: `np.std(d, ddof=1)`.",
-    ],
-    solution="""
-        def gain_interval(ours, baseline, t):
-            gains = np.array(ours) - np.array(baseline)
-            half = t * gains.std(ddof=1) / np.sqrt(len(gains))
-            return gains.mean() - half, gains.mean() + half
-    """,
-    why="The houses of a seed are easy or hard for both ways alike. In the differences that cancels out, so this "
-    "interval is often much narrower than the two intervals of the scores. If all of it lies above 0, the gain is "
-    "there; if 0 is inside, five seeds cannot tell.",
-)
-def q4(gain_interval: Function, rng: np.random.Generator) -> None:
-    """Write `gain_interval(ours, baseline, t)`: between which values does the gain lie?
-
-    `ours` and `baseline` are lists with the scores of the same seeds. Give the lower and the upper end of the 95 %
-    interval of the mean gain: the mean of the differences, less and plus `t` times their standard deviation (of a
-    sample: `ddof=1`) over the square root of the number of seeds. `t` is Student's number for so many seeds.
-    """
-    for seeds, t in ((5, 2.776), (3, 4.303)):
-        baseline = rng.uniform(0.3, 0.5, seeds)
-        ours = baseline + rng.normal(0.03, 0.02, seeds)
-        gains = ours - baseline
-        checked = f"{seeds} seeds, t = {t}"
-        given = parts(gain_interval(list(ours), list(baseline), t), ("low", "high"), checked)
-
-        def ends(half: float, middle: float = gains.mean()) -> np.ndarray:
-            return np.array([middle - half, middle + half])
-
-        unpaired = np.sqrt(ours.var(ddof=1) + baseline.var(ddof=1))
-        same(
-            [number(end, checked) for end in given],
-            ends(t * gains.std(ddof=1) / np.sqrt(seeds)),
-            checked,
-            suspects={
-                "np.std divides by n unless it is told otherwise: for a sample take ddof=1.": ends(
-                    t * gains.std() / np.sqrt(seeds)
-                ),
-                "The square root of the number of seeds is missing: this is the spread of one gain, not of their "
-                "mean.": ends(t * gains.std(ddof=1)),
-                "Divide by the square root of the number of seeds, not by the number.": ends(
-                    t * gains.std(ddof=1) / seeds
-                ),
-                "`t` is missing: this is one standard error.": ends(gains.std(ddof=1) / np.sqrt(seeds)),
-                "This is the variance: take its square root.": ends(t * gains.var(ddof=1) / np.sqrt(seeds)),
-                "The sign is the wrong way round: ours less the baseline.": -ends(
-                    t * gains.std(ddof=1) / np.sqrt(seeds)
-                )[::-1],
-                "The upper end came first: give low, then high.": ends(t * gains.std(ddof=1) / np.sqrt(seeds))[::-1],
-                "Here the spreads of both lists are added. They share their houses: take the differences first.": ends(
-                    t * unpaired / np.sqrt(seeds)
-                ),
-                "This is the interval of our scores. Asked for is that of the gain.": ends(
-                    t * ours.std(ddof=1) / np.sqrt(seeds), ours.mean()
-                ),
-            },
-            otherwise="Mean of the differences, less and plus t * std(ddof=1) / sqrt(n).",
-        )
 
 
 quiz = Quiz(

@@ -43,6 +43,32 @@ def q1(blurred: Value) -> None:
     )
 
 
+@exercise(
+    hints=[
+        "Convolutions treat all places alike. Which of the four changes leaves the lines as they are?",
+        "A line that was two pixels wide becomes four pixels wide. Has the first layer ever seen such a line?",
+    ],
+    solution='worst = "thicker"',
+    why="Moving and turning keep the pencil, and the network knows the pencil. Another pencil changes what every layer "
+    "sees, from the first one on.",
+)
+def q2(worst: Value) -> None:
+    """Four changes of a drawing. Which of them does the translation suffer from most?
+
+    Set `worst` to "turned" (by 45 degrees), "moved" (16 of the 64 pixels to the right), "thicker" (each line grows by
+    one pixel on either side) or "pale" (half of the ink is gone).
+    """
+    _choice(
+        worst,
+        "thicker",
+        {
+            "turned": "Most emoji have lines in all directions, so slanted lines are nothing new.",
+            "moved": "A convolution does the same in every place: what is drawn moves along.",
+            "pale": "This does harm. But another change does more: think of the widths that the first layer has seen.",
+        },
+    )
+
+
 def _strange(features: np.ndarray, training: np.ndarray) -> np.ndarray:
     return np.abs((features - training.mean(axis=0)) / training.std(axis=0)).mean(axis=1)
 
@@ -64,7 +90,7 @@ def _strange(features: np.ndarray, training: np.ndarray) -> np.ndarray:
     why="Counted in standard deviations, every channel has its say, whatever its scale. For drawings of the training "
     "the result is about 0.8, the mean distance of a normally distributed number from its mean.",
 )
-def q2(strangeness: Function, rng: np.random.Generator) -> None:
+def q3(strangeness: Function, rng: np.random.Generator) -> None:
     """Write `strangeness(features, training)`: how far each drawing is from those of the training.
 
     Both are arrays of numbers, one row for each drawing and one column for each channel. For each channel count how
@@ -105,32 +131,6 @@ def q2(strangeness: Function, rng: np.random.Generator) -> None:
             otherwise="Mean and standard deviation of each column of `training`; then z = (features - mean) / spread; "
             "then the mean of np.abs(z) over the columns.",
         )
-
-
-@exercise(
-    hints=[
-        "Convolutions treat all places alike. Which of the four changes leaves the lines as they are?",
-        "A line that was two pixels wide becomes four pixels wide. Has the first layer ever seen such a line?",
-    ],
-    solution='worst = "thicker"',
-    why="Moving and turning keep the pencil, and the network knows the pencil. Another pencil changes what every layer "
-    "sees, from the first one on.",
-)
-def q3(worst: Value) -> None:
-    """Four changes of a drawing. Which of them does the translation suffer from most?
-
-    Set `worst` to "turned" (by 45 degrees), "moved" (16 of the 64 pixels to the right), "thicker" (each line grows by
-    one pixel on either side) or "pale" (half of the ink is gone).
-    """
-    _choice(
-        worst,
-        "thicker",
-        {
-            "turned": "Most emoji have lines in all directions, so slanted lines are nothing new.",
-            "moved": "A convolution does the same in every place: what is drawn moves along.",
-            "pale": "This does harm. But another change does more: think of the widths that the first layer has seen.",
-        },
-    )
 
 
 def _occluded(

@@ -13,7 +13,7 @@ def rejected(exercise, *answers, seed=0):
     return feedback.details["likely cause"]
 
 
-# --- q1: blurred, q3: worst
+# --- q1: blurred, q2: worst
 
 
 @pytest.mark.parametrize("answer", ["own", "OWN", " own "])
@@ -31,7 +31,7 @@ def test_wrong_predictions_about_blur_are_rejected_with_the_reason(answer, words
 
 @pytest.mark.parametrize("answer", ["thicker", "Thicker", "thicker "])
 def test_another_pencil_does_most_harm(answer):
-    assert q3.grade(answer).kind == "correct"
+    assert q2.grade(answer).kind == "correct"
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_another_pencil_does_most_harm(answer):
     ],
 )
 def test_wrong_predictions_about_harm_are_rejected_with_the_reason(answer, words):
-    assert words in rejected(q3, answer)
+    assert words in rejected(q2, answer)
 
 
-# --- q2: strangeness
+# --- q3: strangeness
 
 
 def in_a_loop(features, training):
@@ -61,8 +61,8 @@ def in_a_loop(features, training):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_loop_and_a_masked_mean_are_accepted(seed):
-    assert q2.grade(in_a_loop, seed=seed).kind == "correct"
-    assert q2.grade(lambda f, t: np.mean(abs(f - t.mean(0)) / t.std(0), 1), seed=seed).kind == "correct"
+    assert q3.grade(in_a_loop, seed=seed).kind == "correct"
+    assert q3.grade(lambda f, t: np.mean(abs(f - t.mean(0)) / t.std(0), 1), seed=seed).kind == "correct"
 
 
 def test_the_librarys_own_is_accepted():
@@ -72,7 +72,7 @@ def test_the_librarys_own_is_accepted():
         familiar.mean, familiar.spread = training.mean(axis=0), training.std(axis=0)
         return familiar.distance(features)
 
-    assert q2.grade(by_library).kind == "correct"
+    assert q3.grade(by_library).kind == "correct"
 
 
 def z(features, training):
@@ -97,7 +97,7 @@ def z(features, training):
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_distances_are_rejected_with_the_reason(answer, words, seed):
-    assert words in rejected(q2, answer, seed=seed)
+    assert words in rejected(q3, answer, seed=seed)
 
 
 # --- q4: occlusion_map
