@@ -36,6 +36,8 @@ def table(results: Path) -> str:
         + frames_in_words(shown.get("frames", {})),
         "",
         *gpu_rows(results / "gpu_training.json"),
+        "",
+        *maps_rows(results),
     ]
     return "\n".join(lines)
 
@@ -60,6 +62,35 @@ def gpu_rows(path: Path) -> list[str]:
         lines.append("")
     where = f"Measured on {', '.join(record['device'])} with Keras' {record['backend']} backend"
     return [*lines, f"{where}, {machine['date']}, `{machine['command']}`."]
+
+
+def maps_rows(results: Path) -> list[str]:
+    """What came out of training on the paper's maps, on a GPU and on a CPU; what was not measured is said to be so."""
+    lines: list[str] = []
+    for name, where in (("maps_training", "on a GPU at 256 px"), ("maps_training_cpu", "without a GPU")):
+        path = results / f"{name}.json"
+        if not path.is_file():
+            wanted = "`python -m benchmarks.maps_training` measures it"
+            lines += [f"The paper's *maps*, {where}: not measured yet; {wanted} for who has the archive.", ""]
+            continue
+        record = json.loads(path.read_text())
+        machine = record["machine"]
+        lines += [f"| the paper's *maps*, {where} | minutes | epochs | L1 | PSNR | SSIM |", "|---|---|---|---|---|---|"]
+        for row in record["trainings"]:
+            trained = (f"{row['minutes']:.1f}", str(row["epochs"]))
+            for answer, scores in (*row["without_a_network"].items(), (row["what"], row["test"])):
+                cost = trained if answer == row["what"] else ("", "")
+                title = answer if answer == row["what"] else f"{row['what'].split(',')[0]}: {answer}"
+                lines.append(f"| {' | '.join((title, *cost, *scored(scores)))} |")
+        cores = f"{machine['cores']} cores ({machine['processor']})"
+        where = ", ".join(record["device"]) if name == "maps_training" else cores
+        lines += ["", f"Measured on {where}, {record['backend']}, {machine['date']}, `{machine['command']}`.", ""]
+    return lines[:-1]
+
+
+def scored(scores: dict) -> tuple[str, str, str]:
+    """L1, PSNR and SSIM as the table writes them."""
+    return f"{scores['l1']:.3f}", f"{scores['psnr']:.1f} dB", f"{scores['ssim']:.3f}"
 
 
 def main() -> None:
