@@ -399,18 +399,21 @@ def _large_plane(gan: Gan2D, size: int, arrows: bool) -> Image.Image:
     how_real = gan.discriminator_map(MAP)[::-1]  # pictures have their first row at the top
     picture = Image.fromarray(_ground(how_real)).resize((size, size), Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(picture)
+    share = min(1.0, max(0.6, size / (SHARP * SIZE)))  # in a small picture marks of full size would hide each other
+    disc, diamond = 5 * share, 7 * share
     for start, end in _border(how_real, size):
         pen.line([start, end], fill=INK, width=SHARP)
     for x, y in _pixels(gan.real_samples(POINTS), size):
-        pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=style.REAL, outline="white")
+        pen.ellipse((x - disc, y - disc, x + disc, y + disc), fill=style.REAL, outline="white")
     for x, y in _pixels(gan.samples(POINTS), size):
-        pen.polygon([(x - 7, y), (x, y - 7), (x + 7, y), (x, y + 7)], fill=style.FAKE, outline=INK)
+        corners = [(x - diamond, y), (x, y - diamond), (x + diamond, y), (x, y + diamond)]
+        pen.polygon(corners, fill=style.FAKE, outline=INK)
     if arrows:
         points, wishes = gan.generator_gradients(ARROWS)
         strength = np.linalg.norm(wishes, axis=1, keepdims=True)
         ends = points + LONGEST_ARROW * wishes / (1 + strength)
         for start, end in zip(_pixels(points, size), _pixels(ends, size), strict=True):
-            _arrow(pen, start, end)
+            _arrow(pen, start, end, share)
     pen.rectangle((0, 0, size - 1, size - 1), outline=style.GREY, width=SHARP)
     return picture
 
@@ -449,16 +452,17 @@ def _pixels(points: np.ndarray, size: int) -> list[tuple[float, float]]:
     return list(zip((x + WINDOW) / (2 * WINDOW) * size, (WINDOW - y) / (2 * WINDOW) * size, strict=True))
 
 
-def _arrow(pen: ImageDraw.ImageDraw, start: tuple[float, float], end: tuple[float, float]) -> None:
+def _arrow(pen: ImageDraw.ImageDraw, start: tuple[float, float], end: tuple[float, float], share: float = 1.0) -> None:
+    """An arrow, with a head that is `share` of the usual one."""
     along = np.subtract(end, start)
     length = float(np.hypot(*along))
     if length < 3:
         return
     along = along / length
     across = np.array([-along[1], along[0]])
-    head = min(12.0, 0.6 * length)
+    head = min(12.0 * share, 0.6 * length)
     neck = np.array(end) - head * along
-    pen.line([start, tuple(neck)], fill=style.GENERATOR, width=3)
+    pen.line([start, tuple(neck)], fill=style.GENERATOR, width=round(3 * share))
     pen.polygon([end, tuple(neck + 0.45 * head * across), tuple(neck - 0.45 * head * across)], fill=style.GENERATOR)
 
 
@@ -509,7 +513,7 @@ def _chart(
     level_name: str,
     floor: float | None = None,
 ) -> None:
-    """One chart over the steps: lines with their names above, and a dotted level with its name."""
+    """One chart over the steps: lines with their names above, and a dotted level with its name below."""
     pen, font, small = ImageDraw.Draw(sheet), _font(12), _font(11)
     left, top = SHARP * (corner[0] + 34), SHARP * (corner[1] + 24)
     right, bottom = SHARP * (corner[0] + CHART[0] - 6), SHARP * (corner[1] + CHART[1])
@@ -526,11 +530,9 @@ def _chart(
 
     pen.rectangle((left, top, right, bottom), outline=style.GREY)
     height = place(np.zeros(1), np.array([level]))[0][1]
-    for x in range(left, right, 12):
-        pen.line([(x, height), (x + 5, height)], fill=INK, width=SHARP)
-    below = height + 3 * SHARP + 24 < bottom  # else the name would run into what stands under the chart
-    name_at = (left + 8, height + 3 if below else height - 3)  # on the left: on the right is where the lines end
-    pen.text(name_at, level_name, fill=INK, font=small, anchor="lt" if below else "lb")
+    _dotted(pen, left, right, height)
+    _dotted(pen, left, left + 44, bottom + 18)  # its name stands under the chart, where no line can run through it
+    pen.text((left + 52, bottom + 6), level_name, fill=INK, font=small, anchor="la")
     heading = SHARP * corner[0] + SHARP * 34
     for name, words in lines.items():
         colour, path = LINE_COLOURS[name], place(steps, values[name])
@@ -547,6 +549,11 @@ def _chart(
         y = place(np.zeros(1), np.array([number]))[0][1]
         pen.text((left - 8, y), f"{number:.1f}", fill=INK, font=small, anchor="rm")
     pen.text((right, bottom + 6), f"step {steps[-1]:,.0f}", fill=INK, font=small, anchor="ra")
+
+
+def _dotted(pen: ImageDraw.ImageDraw, left: int, right: int, height: float) -> None:
+    for x in range(left, right, 12):
+        pen.line([(x, height), (x + 5, height)], fill=INK, width=SHARP)
 
 
 _FONTS: dict[int, Any] = {}
