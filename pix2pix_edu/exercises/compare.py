@@ -9,12 +9,16 @@ sign, a factor, a sum instead of a mean).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # in memory: another one each time, and of no use to anybody
+NEARLY = 1e-3  # relative: what differs by less looks the same in four digits
 FULL_ARRAY = 8  # arrays up to so many numbers are shown whole
+COARSE_FLOATS = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 KNOWN_FACTORS = {
     2.0: "twice as large as it should be",
     0.5: "half as large as it should be",
@@ -93,8 +97,16 @@ def same(
             )
         return
     foreseen = [cause for cause, mistake in (suspects or {}).items() if _equal(value, np.asarray(mistake), tolerance)]
-    cause = foreseen[0] if foreseen else otherwise or likely_cause(value, target, terms=terms)
-    raise Wrong(checked, received=describe(value), expected=describe(target), cause=cause)
+    words = describe(value), describe(target)
+    if foreseen:
+        cause = foreseen[0]
+    elif value.shape != target.shape:
+        cause = _shape_cause(value, target, otherwise)
+    elif words[0] == words[1] and _equal(value, target, NEARLY):
+        cause = _alike_cause(value, target)
+    else:
+        cause = otherwise or likely_cause(value, target, terms=terms)
+    raise Wrong(checked, received=words[0], expected=words[1], cause=cause)
 
 
 def require(condition: bool, checked: str, *, received: str = "", expected: str = "", cause: str = "") -> None:
@@ -157,11 +169,33 @@ def as_numbers(value: Any, checked: str) -> np.ndarray:
     """
     array = _to_array(value)
     if array is None:
-        cause = "The parts have different shapes." if isinstance(value, (list, tuple)) else "These are not numbers."
-        if callable(value):
-            cause = "This is a function that has not been called: are brackets missing?"
-        raise Wrong(checked, received=describe(value), expected="numbers", cause=cause)
+        raise Wrong(checked, received=describe(value), expected="numbers", cause=_no_numbers_cause(value))
     return array
+
+
+def _no_numbers_cause(value: Any) -> str:
+    """Why something could not be turned into an array of numbers."""
+    if isinstance(value, Iterator):
+        return "This is a generator, which gives its values only when it is asked: make a list of it."
+    inside = list(_leaves(value))
+    if any(callable(item) for item in inside):
+        return "This is a function that has not been called: are brackets missing?"
+    if any(isinstance(item, (str, bytes)) for item in inside):
+        return "This is text where numbers are asked for." if inside == [value] else "There is text among the numbers."
+    if any(item is None for item in inside):
+        return "`None` is not a number. Where there is no number, give `np.nan`."
+    if len(inside) > 1 and all(_to_array(item) is not None for item in inside):
+        return "The parts have different shapes."
+    return "These are not numbers."
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What is in a list of lists, whatever its depth; the value itself if it is no list."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
 
 
 def _to_array(value: Any) -> np.ndarray | None:
@@ -169,6 +203,8 @@ def _to_array(value: Any) -> np.ndarray | None:
     detach = getattr(value, "detach", None)  # PyTorch tensors that need a gradient refuse to become arrays
     try:
         array = np.asarray(detach() if callable(detach) else value)
+        if array.dtype.name in COARSE_FLOATS:  # NumPy itself does not count these among its numbers
+            array = array.astype(np.float32)
     except (ValueError, TypeError, RuntimeError):
         return None
     return array if array.dtype.kind in "biuf" else None
@@ -184,7 +220,7 @@ def likely_cause(received: np.ndarray, expected: np.ndarray, *, terms: int | Non
     'The sign is the wrong way round.'
     """
     if received.shape != expected.shape:
-        return _shape_cause(received, expected)
+        return _shape_cause(received, expected, "")
     actual, wanted = received.astype(np.float64), expected.astype(np.float64)
     if not np.isfinite(actual).all():
         return "It contains NaN or infinity: look for a division by zero or the logarithm of zero."
@@ -200,18 +236,35 @@ def likely_cause(received: np.ndarray, expected: np.ndarray, *, terms: int | Non
     )
 
 
-def _shape_cause(received: np.ndarray, expected: np.ndarray) -> str:
+def _shape_cause(received: np.ndarray, expected: np.ndarray, otherwise: str) -> str:
+    """What a shape gives away; `otherwise` takes the place of a cause that says next to nothing."""
     if received.ndim == 0:
         return "It is one number for the whole array: the result should keep the axes."
     if expected.ndim == 0:
-        return "It is an array where one number is asked for: a mean or a sum over all axes may be missing."
+        if received.size == 1:
+            return "It is an array or a list with one number in it, where the number itself is asked for."
+        return (
+            f"It is {received.size} numbers where one is asked for: a mean or a sum over all axes may be missing, "
+            "or more came back than was asked for."
+        )
     if received.squeeze().shape == expected.squeeze().shape:
         return "The shapes differ by an axis of length 1: one too many, or one missing."
+    if otherwise:
+        return otherwise
     if sorted(received.shape) == sorted(expected.shape):
         return "The axes are in another order. Pictures are (height, width, channels), in this order."
     if received.ndim != expected.ndim:
         return f"It has {received.ndim} axes and should have {expected.ndim}."
     return "The shape differs."
+
+
+def _alike_cause(received: np.ndarray, expected: np.ndarray) -> str:
+    """Both look the same in the digits that a message has room for."""
+    off = float(np.abs(received.astype(np.float64) - expected).max())
+    return (
+        f"They agree in the digits that are shown, and differ by up to {off:.2g}. Are values rounded on the way, or "
+        "written into the code where an argument is to be used?"
+    )
 
 
 def _order_cause(actual: np.ndarray, wanted: np.ndarray) -> str:
@@ -290,7 +343,7 @@ def describe(value: Any) -> str:
         return _describe_array(value)
     if callable(value):
         return f"a function ({getattr(value, '__name__', type(value).__name__)})"
-    text = repr(value)
+    text = ADDRESS.sub("", repr(value))
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -301,10 +354,15 @@ def _describe_array(value: Any) -> str:
     if array.size == 0:
         return f"empty array of shape {array.shape}"
     if array.ndim == 1 and array.size <= FULL_ARRAY:
-        return "[" + ", ".join(f"{number:.4g}" for number in array.tolist()) + f"], {array.dtype}"
-    low, high = (f"{limit:.4g}" for limit in (array.min().item(), array.max().item()))
+        return "[" + ", ".join(map(_digits, array.tolist())) + f"], {array.dtype}"
+    low, high = _digits(array.min().item()), _digits(array.max().item())
     values = f"all {low}" if low == high else f"{low} to {high}"
     return f"array of shape {array.shape}, {array.dtype}, {values}"
+
+
+def _digits(number: float) -> str:
+    """Whole numbers whole, others with four digits."""
+    return str(number) if isinstance(number, int) else f"{number:.4g}"
 
 
 def _type_name(dtype: Any) -> str:

@@ -166,7 +166,7 @@ class _LearnerError(Exception):
 class _Guarded:
     """The learner's function in a shape that a checker can call without care.
 
-    Arrays are handed over as copies, so that code which changes its input cannot spoil the comparison.
+    Arrays and lists are handed over as copies, so that code which changes its input cannot spoil the comparison.
     """
 
     def __init__(self, function: Function, name: str) -> None:
@@ -183,7 +183,7 @@ class _Guarded:
         except NotImplementedError as error:
             raise _NotAttempted(f"`{self._name}` is not written yet.") from error
         except Exception as error:
-            if "ellipsis" in str(error):
+            if "'ellipsis'" in str(error):  # the type's name; NumPy's complaint about an index has the bare word
                 raise _NotAttempted(f"`{self._name}` still has a placeholder (`...`).") from error
             call = [describe(argument) for argument in arguments]
             call += [f"{name}={describe(argument)}" for name, argument in keywords.items()]
@@ -200,7 +200,14 @@ class _Guarded:
 
 
 def _copy(argument: Any) -> Any:
-    return argument.copy() if isinstance(argument, np.ndarray) else argument
+    """A copy of arrays, and of lists, tuples and dictionaries with all that is in them; anything else as it is."""
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    if type(argument) in (list, tuple):
+        return type(argument)(_copy(item) for item in argument)
+    if type(argument) is dict:
+        return {name: _copy(item) for name, item in argument.items()}
+    return argument
 
 
 def _is_placeholder(value: Any) -> bool:
@@ -277,7 +284,7 @@ class Exercise:
         self._wants_function = {name: types.get(name) == Function for name in self.answers}
 
     def check(self, *answers: Any) -> None:
-        """Check the answers and show the outcome; nothing is raised, whatever the answer is.
+        """Check the answers and show the outcome; nothing is raised, whatever the answers are.
 
         Args:
             answers: one for each name in `self.answers`, in this order. Without any, variables with these names are
@@ -288,11 +295,16 @@ class Exercise:
             scope = caller.f_back if caller is not None else None
             variables = {**scope.f_globals, **scope.f_locals} if scope is not None else {}
             answers = tuple(variables.get(name, _UNDEFINED) for name in self.answers)
-        feedback = self.grade(*answers)
+        try:
+            feedback = self.grade(*answers)
+        except UsageError as error:
+            show(Feedback("error", f"{self.name}: this cannot be checked", {"": str(error), "question": self.question}))
+            return
         self.tries += feedback.kind in ("incorrect", "error")
         self.solved |= feedback.kind == "correct"
         if feedback.kind != "correct":
-            following = {"next": f"`{self.name}.hint()`; {self._when_solution_opens()}."}
+            again = "" if "question" in feedback.details else f", `{self.name}` for the question"
+            following = {"next": f"`{self.name}.hint()`{again}; {self._when_solution_opens()}."}
             feedback = Feedback(feedback.kind, feedback.title, {**feedback.details, **following}, feedback.code)
         self.feedback = feedback
         show(feedback)
@@ -317,7 +329,8 @@ class Exercise:
                 rng = {"rng": np.random.default_rng(seed)} if self._wants_rng else {}
                 self._checker(*prepared, **rng)
         except _NotAttempted as reason:
-            return Feedback("not attempted", f"{self.name}: not attempted yet", {"": str(reason)})
+            details = {"": str(reason), "question": self.question}
+            return Feedback("not attempted", f"{self.name}: not attempted yet", details)
         except _LearnerError as error:
             return self._feedback_on_error(error, printed.getvalue())
         except Wrong as wrong:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
+
 import numpy as np
 
 from pix2pix_edu.exercises.compare import Wrong, describe, parts, same
@@ -61,15 +63,26 @@ SHAPE_MISTAKES = {
 def q2(predicted_shape: Value) -> None:
     """A sketch 100 pixels high and 140 wide goes through `translate`. Set `predicted_shape` to the result's shape."""
     checked = "your prediction"
-    if not isinstance(predicted_shape, (tuple, list)) or not all(
-        isinstance(n, (int, np.integer)) for n in predicted_shape
-    ):
+    shape = _whole_numbers(predicted_shape)
+    if shape is None:
         cause = "A shape is a tuple of whole numbers, such as (2, 3)."
         raise Wrong(checked, received=describe(predicted_shape), cause=cause)
-    shape = tuple(int(n) for n in predicted_shape)
     if shape != (100, 140, 3):
         cause = SHAPE_MISTAKES.get(shape, "Think of height, width and channels, in this order.")
         raise Wrong(checked, received=describe(shape), cause=cause)
+
+
+def _whole_numbers(value: Value) -> tuple[int, ...] | None:
+    """The numbers of a shape, whether it is a tuple, a list, an array or TensorFlow's TensorShape."""
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping, Set)):
+        return None
+    try:
+        numbers = np.asarray(tuple(value))
+    except (TypeError, ValueError):  # parts of different shapes, or a TensorShape that knows nothing
+        return None
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
+        return None
+    return tuple(int(number) for number in numbers) if (numbers == np.round(numbers)).all() else None
 
 
 quiz = Quiz(

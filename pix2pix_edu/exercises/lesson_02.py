@@ -84,11 +84,9 @@ def q2(jensen_shannon: Function, rng: np.random.Generator) -> None:
 
     Use the natural logarithm. A term whose p (or q) is 0 counts 0.
     """
-    for cells in (5, 9):
+    for cells in (5, 9, 6):
         p, q = rng.dirichlet(np.ones(cells), 2)
         _check_divergence(jensen_shannon, p, q, f"two lists of {cells} probabilities")
-    p, q = rng.dirichlet(np.ones(6), 2).reshape(2, 2, 3)
-    _check_divergence(jensen_shannon, p, q, "probabilities of 2 x 3 cells")
     p, q = np.array([0.5, 0.5, 0.0, 0.0]), np.array([0.5, 0.0, 0.5, 0.0])
     with np.errstate(divide="ignore", invalid="ignore"):
         result = number(jensen_shannon(p, q), "lists with zeros")
@@ -121,7 +119,8 @@ def _check_divergence(jensen_shannon: Function, p: np.ndarray, q: np.ndarray, ch
             "Only the sum with p is there.": from_to(p, m) / 2,
             "Only the sum with p is there, and it is not halved.": from_to(p, m),
             "Only the sum with q is there.": from_to(q, m) / 2,
-            "The fraction is upside down: log(p / m), not log(m / p).": -expected,
+            "The fraction is upside down (log(p / m), not log(m / p)), or there is a minus sign too many: the result "
+            "is never negative.": -expected,
             "m is the mean of both: the sum p + q is still to be halved.": expected - math.log(2),
             "These are the distances themselves, without logarithms.": float(np.abs(p - q).sum()) / 2,
             "The terms are averaged over the cells; they should be summed.": expected / p.size,
@@ -214,6 +213,8 @@ def q4(modes_covered: Function, rng: np.random.Generator) -> None:
                 "Those are the modes that are missing.": 8 - covered,
                 "That is the number of all modes.": 8,
                 "Use `share`: a mode that has a part of what is due is covered as well.": int((counts >= N / 8).sum()),
+                "No mode came out as covered. Count the points of each mode, not the modes of each point (the other "
+                "axis), and compare with share * N / modes.": 0,
             },
             otherwise="For each centre: count the points within `radius`; is that at least share * N / modes?",
         )
@@ -230,17 +231,33 @@ def q4(modes_covered: Function, rng: np.random.Generator) -> None:
         expected="3 and 1",
         cause="A point may lie within the radius of two modes, and count for both; and `share` must be used as it is.",
     )
+    _check_the_least(modes_covered)
+
+
+def _check_the_least(modes_covered: Function) -> None:
+    """A mode with exactly as many points as it needs, and one that is short of them by less than one point."""
+    centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0], [3.0, 3.0]])
+    points = centres.repeat([6, 5, 19, 0], axis=0)
+    for share, needed in ((0.8, "6"), (0.7, "5.25")):
+        checked = f"30 points at 4 modes (6, 5, 19 and 0 of them), share {share}: {needed} are needed"
+        suspects = {
+            "At least means >=: a mode with exactly share * N / modes points is covered.": 1,
+            "share * N / modes need not be a whole number. Take it as it is: do not round it, do not use //.": 3,
+            "A mode without any points is never covered.": 4,
+        }
+        same(number(modes_covered(points, centres, 0.5, share), checked), 2, checked, suspects=suspects)
 
 
 def _heaps(centres: np.ndarray, covered: int, rng: np.random.Generator) -> np.ndarray:
     """Points for which each mistake that we foresee gives another number than `covered`.
 
     Of 400 points 50 are due to each mode, and 25 are enough. Two uncovered modes get 10 each, another one 30 that are
-    too far away, one covered mode has 30 (enough, but less than its due), and the rest lie in the first heap.
+    too far away, most covered modes have 30 (enough, but less than their due), and the rest lie in the first heap:
+    half of all points or more.
     """
     order = rng.permutation(len(centres))
     counts = np.zeros(len(centres), dtype=int)
-    counts[order[:covered]] = [*[60] * (covered - 1), 30]
+    counts[order[:covered]] = [60, 60, *[30] * (covered - 2)]
     counts[order[covered : covered + 2]] = 10
     far = centres[order[covered + 2]] * 0.6
     parts = [centre + rng.uniform(-0.15, 0.15, (count, 2)) for centre, count in zip(centres, counts, strict=True)]

@@ -198,6 +198,7 @@ def q3(transposed_convolution: Function, rng: np.random.Generator) -> None:
         spread = np.zeros((length - 1) * stride + 1)
         spread[::stride] = signal
         extra = (width - stride) // 2
+        unmoved = np.convolve(signal, kernel)
         same(
             transposed_convolution(signal, kernel, stride),
             expected,
@@ -207,7 +208,10 @@ def q3(transposed_convolution: Function, rng: np.random.Generator) -> None:
                     signal, kernel, stride
                 ),
                 "The kernel is the wrong way round.": _transposed(signal, kernel[::-1], stride),
-                "The stride has no effect: stamp number `place` begins at place * stride.": np.convolve(signal, kernel),
+                "The stride has no effect: stamp number `place` begins at place * stride.": unmoved,
+                "The stride has no effect: stamp number `place` begins at place * stride, not at place.": np.append(
+                    unmoved, np.zeros(len(expected) - len(unmoved))
+                ),
                 "That is the signal with gaps. Each value still has to stamp the kernel.": spread,
                 "The ends are cut off: here everything is kept.": expected[extra : extra + length * stride],
                 "It ends one step too early: the last stamp is as long as the others.": expected[: length * stride],

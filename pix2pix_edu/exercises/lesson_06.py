@@ -56,6 +56,10 @@ def q1(adversarial_loss: Function, rng: np.random.Generator) -> None:
         checked = f"the losses of logits of shape {shape}"
         names = ("generator", "discriminator")
         generator, discriminator = parts(adversarial_loss(real, fake), names, checked)
+        for received, who in ((discriminator, "the discriminator's loss"), (generator, "the generator's loss")):
+            cause = "A logit may be negative, and then its logarithm is NaN: logits are no probabilities. Use softplus."
+            nan = np.isnan(as_numbers(received, who)).any()
+            require(not nan, who, received=describe(received), expected="a number", cause=cause)
         _check_discriminator(discriminator, real, fake)
         _check_generator(generator, real, fake)
     _check_large_logits(adversarial_loss)
@@ -75,7 +79,6 @@ def _check_discriminator(received: Any, real: np.ndarray, fake: np.ndarray) -> N
         received,
         total / 2,
         "the discriminator's loss",
-        terms=n,
         suspects={
             "The sum of both terms is not halved: the paper divides it by 2, so D learns more slowly than G.": total,
             "Real and fake are swapped: here D would learn to call real pictures fake.": (
@@ -96,8 +99,35 @@ def _check_discriminator(received: Any, real: np.ndarray, fake: np.ndarray) -> N
             "This logarithm was given the logits as if they were probabilities: use softplus.": _on_probabilities(
                 real, fake
             ),
+            PLUS: (_as_real(real) - _as_fake(fake)) / 2,
+            f"{PLUS} And the halving is missing.": _as_real(real) - _as_fake(fake),
+            NOT_LOGITS: (_keras(1, real) + _keras(0, fake)) / 2,
+            SWAPPED: (_keras(real, 1, logits=True) + _keras(fake, 0, logits=True)) / 2,
+            f"{SWAPPED} {NOT_LOGITS}": (_keras(real, 1) + _keras(fake, 0)) / 2,
+            LEAST_SQUARES: (np.mean((real - 1) ** 2) + np.mean(fake**2)) / 2,
+            f"{LEAST_SQUARES} And the halving is missing.": np.mean((real - 1) ** 2) + np.mean(fake**2),
+            HINGE: (np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean()) / 2,
+            f"{HINGE} And the halving is missing.": np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean(),
         },
+        otherwise="Two means: softplus(-logit) over the real logits, softplus(+logit) over the generated ones. Add "
+        "them, and halve the sum.",
     )
+
+
+PLUS = "Between the two terms belongs a plus: D pays for both kinds of mistakes."
+NOT_LOGITS = "The logits were taken as probabilities: Keras needs `from_logits=True`."
+SWAPPED = "The arguments have changed places: Keras wants the right answer (ones or zeros) first, then the logits."
+LEAST_SQUARES = "This is lsgan, least squares. Cross-entropy is asked for: softplus of the logits."
+HINGE = "This is hinge. Cross-entropy is asked for: softplus of the logits."
+
+
+def _keras(answer: Any, output: Any, *, logits: bool = False) -> float:
+    """What BinaryCrossentropy gives: in float32, and limited to 1e-7 ... 1 - 1e-7 where it expects probabilities."""
+    answer, output = np.float32(answer), np.float32(output)
+    if logits:
+        return float(np.mean(softplus(output) - answer * output))
+    output = np.clip(output, np.float32(1e-7), np.float32(1) - np.float32(1e-7))
+    return float(-np.mean(answer * np.log(output) + (1 - answer) * np.log(1 - output)))
 
 
 def _on_probabilities(real: np.ndarray, fake: np.ndarray) -> float:
@@ -112,7 +142,6 @@ def _check_generator(received: Any, real: np.ndarray, fake: np.ndarray) -> None:
         received,
         expected,
         "the generator's loss",
-        terms=n,
         suspects={
             "This is the form that saturates, log(1 - D): flat where D is sure. Raise log D: softplus(-logit).": -(
                 _as_fake(fake)
@@ -123,7 +152,14 @@ def _check_generator(received: Any, real: np.ndarray, fake: np.ndarray) -> None:
             "The generator is judged by the logits of *its* pictures, `fake_output`.": _as_real(real),
             "These are sums over the logits. A loss is a mean, or it would grow with the picture.": n * expected,
             "The generator has no term for real pictures: it does not make them.": (_as_real(real) + expected) / 2,
+            "This logarithm was given the logits as if they were probabilities: use softplus.": _as_real(sigmoid(fake)),
+            NOT_LOGITS: _keras(1, fake),
+            SWAPPED: _keras(fake, 1, logits=True),
+            f"{SWAPPED} {NOT_LOGITS}": _keras(fake, 1),
+            LEAST_SQUARES: np.mean((fake - 1) ** 2),
+            HINGE: -fake.mean(),
         },
+        otherwise="One mean: softplus(-logit) over the logits of the generated pictures.",
     )
 
 

@@ -52,8 +52,9 @@ def _adam_change(
 def q1(adam_step: Function, rng: np.random.Generator) -> None:
     """Write `adam_step(weight, gradient, m, v, t, rate, beta_1, beta_2, epsilon)`: one step of Adam.
 
-    `m` and `v` are the two running means so far, and `t` is the number of this step, which begins with 1. Give back the
-    new weight, the new `m` and the new `v`.
+    `m` and `v` are the two running means so far, and `t` is the number of this step, which begins with 1. `weight`,
+    `gradient`, `m` and `v` may be numbers or arrays: take `np.sqrt`, not `math.sqrt`. Give back the new weight, the new
+    `m` and the new `v`.
     """
     for t in (3, 7, 1):
         weight, m = rng.uniform(-2, 2, (2, 4)).round(2)
@@ -77,8 +78,8 @@ def q1(adam_step: Function, rng: np.random.Generator) -> None:
                 "beta_1 and beta_2 have changed places: beta_1 belongs to m.": beta_2 * m + (1 - beta_2) * gradient,
                 "beta_1 is the weight of the past, and 1 - beta_1 that of the new gradient.": (1 - beta_1) * m
                 + beta_1 * gradient,
-                "This is the plain mean of the old m and the gradient. A running mean weighs them with beta_1 and "
-                "1 - beta_1.": (m + gradient) / 2,
+                f"The parameter `beta_1` is not used: here it is {beta_1:.3f}. This is the plain mean of the old m and "
+                "the gradient, as with 0.5.": (m + gradient) / 2,
                 "This is a mean over all steps. A running mean forgets: beta_1 * m + (1 - beta_1) * gradient.": m
                 + (gradient - m) / t,
                 "This is the gradient alone: m should remember the earlier ones too.": gradient,
@@ -105,6 +106,8 @@ def q1(adam_step: Function, rng: np.random.Generator) -> None:
                 "This is a mean over all steps. A running mean forgets: it weighs with beta_2 and 1 - beta_2.": v
                 + (gradient**2 - v) / t,
                 "This is the square of this gradient alone: v should remember the earlier ones too.": gradient**2,
+                f"The parameter `beta_2` is not used: here it is {beta_2:.3f}, not 0.999.": 0.999 * v
+                + 0.001 * gradient**2,
             },
             otherwise="v is beta_2 times the old v plus (1 - beta_2) times the square of the gradient.",
         )
@@ -128,7 +131,9 @@ def _check_adam_weight(got, weight, gradient, m, v, t, rate, beta_1, beta_2, eps
         - _adam_change(m, v, t, *settings, inside=True),
         "The square root is missing: divide by np.sqrt(v_hat) + epsilon.": weight
         - _adam_change(m, v, t, *settings, root=False),
-        "epsilon is missing: without it a weight that never had a gradient would become 0 / 0.": weight
+        f"The parameter `rate` is not used: here it is {rate}, not 2e-4.": weight - change * 2e-4 / rate,
+        f"epsilon is missing, or the parameter `epsilon` is not used: here it is {epsilon}, not 1e-7. Without any, a "
+        "weight that never had a gradient would become 0 / 0.": weight
         - _adam_change(m, v, t, rate, beta_1, beta_2, 0.0),
         "Almost: epsilon is added to the root before v is corrected. Keras does it so too, and with an epsilon of 1e-7 "
         "nobody can tell. Here add it to the root of the corrected v.": weight

@@ -77,12 +77,13 @@ def q2(best_epoch: Function, rng: np.random.Generator) -> None:
     `history` maps names to lists with a value for each epoch. `val_ssim` and `val_psnr` are better when high, `val_l1`
     when low. An epoch whose value is NaN is never the best.
     """
-    for monitor in ("val_ssim", "val_l1", "val_psnr", "val_l1"):
-        history = _recorded_history(rng)
+    for monitor, starts_broken in (("val_ssim", True), ("val_l1", True), ("val_psnr", False), ("val_l1", False)):
+        history = _recorded_history(rng, starts_broken)
         values = np.array(history[monitor])
         highest, lowest = int(np.nanargmax(values)) + 1, int(np.nanargmin(values)) + 1
         best, worst = (highest, lowest) if HIGHER_IS_BETTER[monitor] else (lowest, highest)
         broken = int(np.flatnonzero(np.isnan(values))[0]) + 1
+        moved = best - int(np.isnan(values[:best]).sum())
         same(
             best_epoch(history, monitor),
             best,
@@ -90,8 +91,11 @@ def q2(best_epoch: Function, rng: np.random.Generator) -> None:
             suspects={
                 "Epochs count from 1, indices from 0: add 1.": best - 1,
                 "That is the worst epoch. Is this one better when it is high, or when it is low?": worst,
-                "In that epoch the value is NaN. np.argmax takes NaN for the largest value of all.": broken,
+                "In that epoch the value is NaN. np.argmax takes NaN for the largest value of all, and max keeps a NaN "
+                "that comes first.": broken,
                 "That is the place of NaN counted from 0. np.argmax takes NaN for the largest value.": broken - 1,
+                "Leaving out the NaN epochs moves all later ones up.": moved,
+                "Leaving out the NaN epochs moves all later ones up. And indices count from 0: add 1.": moved - 1,
                 "That is the last epoch; it need not be the best.": len(values),
                 "That looks at the training loss. Use the values of `monitor`.": int(np.argmin(history["l1"])) + 1,
                 "That is the value. The number of its epoch is asked for.": values[best - 1],
@@ -100,18 +104,27 @@ def q2(best_epoch: Function, rng: np.random.Generator) -> None:
         )
 
 
-def _recorded_history(rng: np.random.Generator, epochs: int = 12) -> dict[str, list[float]]:
-    """A history in which every mistake that we foresee picks another epoch."""
+def _recorded_history(rng: np.random.Generator, starts_broken: bool, epochs: int = 16) -> dict[str, list[float]]:
+    """A history in which every mistake that we foresee picks another epoch.
+
+    If it `starts_broken`, the first epoch is NaN, and so is another one before the best.
+    """
     while True:
         places = rng.permutation(epochs - 1) + 1  # the last epoch, and with it counting from the end, stays ordinary
-        high, low, broken, training = (int(place) for place in places[:4])
-        told_apart = {high, low, broken, training, high - 1, low - 1, broken - 1, epochs}
-        if len(told_apart) == 8:
+        high, low, broken, training, second = (int(place) for place in places[:5])
+        if starts_broken:
+            broken = 1
+        told_apart = [high, low, broken, training, high - 1, low - 1, broken - 1, epochs]
+        if starts_broken:  # without these two, the best epoch is counted two too low
+            told_apart += [second, high - 2, low - 2, high - 3, low - 3]
+        if len(set(told_apart)) == len(told_apart) and (second < min(high, low) or not starts_broken):
             break
     history: dict[str, list[float]] = {}
     for name, (floor, ceiling) in {"val_ssim": (0.6, 0.9), "val_psnr": (14.0, 21.0), "val_l1": (0.05, 0.2)}.items():
         values = rng.uniform(floor, ceiling, epochs)
         values[high - 1], values[low - 1], values[broken - 1] = ceiling + 0.01, floor - 0.01, np.nan
+        if starts_broken:
+            values[second - 1] = np.nan
         history[name] = values.tolist()
     losses = rng.uniform(0.1, 0.3, epochs)
     losses[training - 1] = 0.02

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 import numpy as np
 
-from pix2pix_edu.exercises.compare import Wrong, describe, number, parts, same
+from pix2pix_edu.exercises.compare import Wrong, describe, number, parts, require, same
 from pix2pix_edu.exercises.engine import Function, Value, exercise
 from pix2pix_edu.exercises.quiz import Question, Quiz, right, wrong
 
@@ -69,17 +70,25 @@ def q1(ssim_of_window: Function, rng: np.random.Generator) -> None:
     `x` and `y` are grey windows of the same size, `weights` are as large and add up to 1. Compute weighted means,
     variances and the covariance, then the two fractions with C1 = (0.01 * 255)**2 and C2 = (0.03 * 255)**2.
     """
-    for size, kind in ((3, "two unlike windows"), (5, "a window and its negative"), (4, "a window and a paler one")):
-        x = rng.uniform(0, 255, (size, size)).round()
-        y = {3: rng.uniform(0, 255, (size, size)).round(), 5: 255 - x, 4: 0.6 * x + 70}[size]
+    kinds = {
+        3: "two unlike windows",
+        5: "a window and its negative",
+        4: "a window and a paler one",
+        6: "two dark windows",  # in which C1 and C2 matter most
+    }
+    for size, kind in kinds.items():
+        x = rng.uniform(0, 15 if size == 6 else 255, (size, size)).round()
+        other = rng.uniform(0, 15 if size == 6 else 255, (size, size)).round()
+        y = {5: 255 - x, 4: 0.6 * x + 70}.get(size, other)
         weights = rng.uniform(0.2, 1, (size, size))
         weights /= weights.sum()
         flat = np.full_like(weights, 1 / weights.size)
+        expected = _ssim(x, y, weights)
         same(
             ssim_of_window(x, y, weights),
-            _ssim(x, y, weights),
+            expected,
             f"{kind}, {size} x {size} pixels",
-            tolerance=1e-6,
+            tolerance=1e-4 / abs(expected),  # 1e-4 of the 1 that equal windows get: float32 may be off by half of that
             suspects={
                 "The weights are not used: that is the plain mean over the window.": _ssim(x, y, flat),
                 "Subtract the mean before you square or multiply: these are no variances.": _ssim(
@@ -92,7 +101,9 @@ def q1(ssim_of_window: Function, rng: np.random.Generator) -> None:
                 "C1 and C2 are those of pictures from 0 to 1: take (0.01 * 255)**2 and (0.03 * 255)**2.": _ssim(
                     x, y, weights, c1=0.01**2, c2=0.03**2
                 ),
-                "C1 and C2 are mixed up: C1 belongs to the means.": _ssim(x, y, weights, c1=C2, c2=C1),
+                "C1 and C2 are mixed up: C1 belongs to the means, C2 to the variances.": _ssim(
+                    x, y, weights, c1=C2, c2=C1
+                ),
                 "Only the means are compared: the second fraction is missing.": _ssim(x, y, weights, second=False),
                 "Only the structure is compared: the fraction with the means is missing.": _ssim(
                     x, y, weights, first=False
@@ -271,45 +282,114 @@ def q4(bootstrap: Function, rng: np.random.Generator) -> None:
     `outcomes` is an array of zeros and ones. Draw as many from it, with replacement, by `rng`; take the mean; do it
     `rounds` times. The interval is from the quantile 0.025 of these means to the quantile 0.975.
     """
-    for count, share in ((400, 0.3), (900, 0.6)):
-        outcomes = rng.permutation((np.arange(count) < share * count).astype(float))
-        spread = np.sqrt(share * (1 - share) / count)  # of the mean of so many draws
-        checked = f"{count} outcomes, of which {share:.0%} are 1"
-        low, high = parts(bootstrap(outcomes, np.random.default_rng(int(rng.integers(1000)))), ("low", "high"), checked)
-        low, high = number(low, checked), number(high, checked)
-        wanted = share - 1.96 * spread, share + 1.96 * spread
-        tolerance = 0.16 * spread  # 4,000 rounds give the quantiles to 0.04 of it
-        if abs(low - wanted[0]) < tolerance and abs(high - wanted[1]) < tolerance:
+    for count, ones in ((75, 30), (20, 2)):  # the second is so lopsided that its interval is, too
+        outcomes = rng.permutation((np.arange(count) < ones).astype(float))
+        checked = f"{count} outcomes, of which {ones} are 1"
+        low, high = _interval(bootstrap, outcomes, int(rng.integers(1000)), checked)
+        if _is_quantile(low, 0.025, count, ones) and _is_quantile(high, 0.975, count, ones):
             continue
+        wanted = tuple(_quantile(level, count, ones) for level in (0.025, 0.975))
         raise Wrong(
             checked,
             received=describe((low, high)),
             expected=f"about {describe(tuple(round(limit, 3) for limit in wanted))}",
-            cause=_bootstrap_cause(low, high, share, spread),
+            cause=_form_cause(low, high)
+            or _ignored(bootstrap, rng)
+            or _bootstrap_cause(low, high, ones / count, np.sqrt(ones * (count - ones) / count**3)),
         )
+    cause = _ignored(bootstrap, rng, always=True)
+    require(not cause, "the same outcomes, drawn with other arguments", cause=cause)
+
+
+ROUNDS = 4000
+FEW_ROUNDS = 40
+
+
+def _interval(
+    bootstrap: Function, outcomes: np.ndarray, seed: int, checked: str, rounds: int = ROUNDS
+) -> tuple[float, float]:
+    drawing = np.random.default_rng(seed)
+    given = bootstrap(outcomes, drawing) if rounds == ROUNDS else bootstrap(outcomes, drawing, rounds)
+    low, high = parts(given, ("low", "high"), checked)
+    return number(low, checked), number(high, checked)
+
+
+def _quantile(level: float, count: int, ones: int) -> float:
+    """That of the mean of `count` draws with replacement, after infinitely many rounds."""
+    share = ones / count
+    chances = [comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(count + 1)]
+    return float(np.searchsorted(np.cumsum(chances), level)) / count
+
+
+def _is_quantile(value: float, level: float, count: int, ones: int) -> bool:
+    """Whether a quantile of 4,000 means may be `value`: as many rounds hit its level up to `error`."""
+    error = 4.2 * np.sqrt(level * (1 - level) / ROUNDS)
+    lowest, highest = (_quantile(level + sign * error, count, ones) for sign in (-1, 1))
+    return lowest - 0.1 / count < value < highest + 0.1 / count
+
+
+def _form_cause(low: float, high: float) -> str:
+    if not np.isfinite([low, high]).all():
+        return "These are no numbers: look at the means before you take their quantiles."
+    return "Low and high are the wrong way round." if high < low else ""
+
+
+def _ignored(bootstrap: Function, rng: np.random.Generator, always: bool = False) -> str:
+    """Whether `rng` or `rounds` makes no difference, in words; a few times, as two intervals may agree by chance.
+
+    Where every interval is the same, something else is wrong than `rounds`; it is named only if `always`.
+    """
+
+    def intervals(seed: int, *all_rounds: int) -> list[tuple[float, float]]:
+        outcomes = np.random.default_rng(seed).permutation((np.arange(40) < 16).astype(float))
+        return [_interval(bootstrap, outcomes, seed, f"rounds={rounds}", rounds) for rounds in all_rounds]
+
+    seeds = [int(seed) for seed in rng.integers(1000, size=4)]
+    found = []
+    for seed in seeds:
+        few, many = intervals(seed, FEW_ROUNDS, ROUNDS)
+        found.append(many)
+        if few != many:
+            break
+    else:
+        unused = always or len(set(found)) > 1
+        return "`rounds` is not used: 40 rounds and 4,000 give the same interval." if unused else ""
+    for seed in seeds:
+        first, second = intervals(seed, FEW_ROUNDS, FEW_ROUNDS)
+        if first != second:
+            return "Equal `rng` give unequal intervals: draw by `rng`, such as `rng.choice`, and not by np.random."
+    return ""
 
 
 def _bootstrap_cause(low: float, high: float, share: float, spread: float) -> str:
     """What probably went wrong with an interval."""
-    if not np.isfinite([low, high]).all():
-        return "These are no numbers: look at the means before you take their quantiles."
-    if high < low:
-        return "Low and high are the wrong way round."
     half = (high - low) / 2
     if half < 0.02 * spread:
         return "All means are the same: draw *with* replacement, or every round only shuffles the same outcomes."
-    if abs((low + high) / 2 - share) > 0.3 * spread:
-        return "The interval is not around the mean of the outcomes: are both quantiles those of the means?"
-    if half > 5 * spread:
-        return "That is far too wide: take quantiles of the *means*, one for each round, not of the outcomes."
+    if (low, high) == (0, 1):
+        return (
+            "From 0 to 1 go single outcomes; this is not around the mean. In each round draw as many outcomes as there "
+            "are, and take the quantiles of the *means*."
+        )
+    around = abs((low + high) / 2 - share) < 0.3 * spread
     for factor, cause in {
         1.0: "That is one standard deviation on each side; 95 % need the quantiles 0.025 and 0.975.",
         1.645: "Those are the quantiles 0.05 and 0.95, which hold 90 %: leave 2.5 % out on each side.",
         0.674: "Those are the quartiles, which hold 50 %: take the quantiles 0.025 and 0.975.",
-        2.576: "That interval holds 99 %: take the quantiles 0.025 and 0.975.",
+        1.96: "That is the mean with 1.96 standard deviations on either side. Asked for are the quantiles of the "
+        "means, which need not lie evenly.",
     }.items():
-        if abs(half / spread - factor) < 0.15:
+        if around and abs(half / spread - factor) < 0.13:
             return cause
+    if around and 2.2 * spread < half < 3 * spread:
+        return (
+            "That is too wide: either it holds 99 % (take the quantiles 0.025 and 0.975), or a round draws fewer "
+            "outcomes than there are."
+        )
+    if half > 2.2 * spread:
+        return "That is far too wide: does each round draw as many outcomes as there are?"
+    if not around:
+        return "The interval is not around the mean of the outcomes: are both quantiles those of the means?"
     if half > 1.96 * spread:
         return "That is too wide: does each round draw as many outcomes as there are?"
     return "That is too narrow: does each round draw as many outcomes as there are, and no more?"

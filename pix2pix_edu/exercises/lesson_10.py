@@ -40,7 +40,6 @@ def q1(grey_to_lab_pairs: Function, rng: np.random.Generator) -> None:
         lightness, colour = rgb_to_lab(pictures)
         checked = f"{count} pictures of {height} x {width} pixels"
         source, target = parts(grey_to_lab_pairs(pictures), ("sources", "targets"), checked)
-        mean = pictures.mean(axis=-1, keepdims=True)
         same(
             source,
             lightness,
@@ -52,8 +51,7 @@ def q1(grey_to_lab_pairs: Function, rng: np.random.Generator) -> None:
                     ..., 0
                 ],
                 "These are the pictures themselves: then there is nothing left to colour.": pictures,
-                "Grey as the mean of red, green and blue is not lightness: take it from rgb_to_lab.": mean,
-                "The same, rounded: grey as the mean is not lightness. Take it from rgb_to_lab.": np.rint(mean),
+                **_greys(pictures),
                 "Three equal channels work too, but asked for is one: (N, height, width, 1).": np.repeat(
                     lightness, 3, axis=-1
                 ),
@@ -72,6 +70,17 @@ def q1(grey_to_lab_pairs: Function, rng: np.random.Generator) -> None:
                 "The two colour channels are swapped.": colour[..., ::-1],
             },
         )
+
+
+def _greys(pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """What the mean of the colours may come out as, taken for the lightness."""
+    mean = pictures.mean(axis=-1, keepdims=True)
+    greys = {"": mean, ", rounded,": np.rint(mean), ", cut off to whole numbers,": np.floor(mean)}
+    words = "Grey as the mean of red, green and blue{} is not lightness: take it from rgb_to_lab."
+    return {
+        **{words.format(how): grey for how, grey in greys.items()},
+        **{words.format(how) + " And keep the last axis.": grey[..., 0] for how, grey in greys.items()},
+    }
 
 
 @exercise(
@@ -97,6 +106,8 @@ def q2(merge: Function, rng: np.random.Generator) -> None:
         hole = np.zeros((height, width, 1), bool)
         hole[1:3, 1:3] = True
         picture, painted = _pictures(rng, 2, height, width)
+        picture[picture == 128] = 127
+        picture[0, 0], picture[-1, -1] = 128, 128  # known pixels may be as grey as the hole
         source = np.concatenate([np.where(hole, 128, picture), np.where(hole, 255, 0)], axis=-1).astype(np.uint8)
         same(
             merge(source, painted),
@@ -106,6 +117,9 @@ def q2(merge: Function, rng: np.random.Generator) -> None:
             suspects={
                 "The wrong way round: this keeps the grey of the hole, and repaints what is known.": np.where(
                     hole, 128, painted
+                ),
+                "This takes each grey pixel for a hole. Known pixels may be as grey: ask the fourth channel.": np.where(
+                    source[..., :3] == 128, painted, picture
                 ),
                 "This is the network's picture everywhere. Keep the known pixels: they are right.": painted,
                 "This is the source as it was: the hole is still grey.": np.where(hole, 128, picture),

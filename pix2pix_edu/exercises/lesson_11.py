@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pix2pix_edu.exercises.compare import as_numbers, describe, number, parts, require, same
+from pix2pix_edu.exercises.compare import Wrong, as_numbers, describe, number, parts, require, same
 from pix2pix_edu.exercises.engine import Function, exercise
 from pix2pix_edu.exercises.quiz import Question, Quiz, right, wrong
 
@@ -41,8 +41,8 @@ def q1(augment_pair: Function, rng: np.random.Generator) -> None:
     """Write `augment_pair(picture, labels, top, left, size, mirror, factor)`: a pair that is still a pair.
 
     Cut the window of `size` x `size` pixels whose upper left corner is (`top`, `left`). If `mirror` is True, turn left
-    and right round. Make the picture brighter by `factor`: round, and keep to 0 ... 255. Give back picture and labels.
-    `picture` is uint8 (height, width, 3), `labels` uint8 (height, width).
+    and right round. Multiply the picture's values by `factor`: round, and keep to 0 ... 255. Give back picture and
+    labels. `picture` is uint8 (height, width, 3), `labels` uint8 (height, width).
     """
     for size, mirror, factor in ((5, True, 1.4), (4, False, 0.7), (6, True, 1.0)):
         picture = rng.integers(60, 256, (9, 11, 3)).astype(np.uint8)
@@ -73,6 +73,11 @@ def q1(augment_pair: Function, rng: np.random.Generator) -> None:
                 "Values above 255 wrapped round to dark ones: clip before you turn to uint8.": (
                     np.rint(window[:, ::step] * factor).astype(np.int64) % 256
                 ),
+                "`[..., ::-1]` turns the colours round, not the sides: take `[:, ::-1]`.": plain[0][..., ::-1],
+                "The window ends at top + size and left + size, not at size.": plain[0][: size - top, : size - left][
+                    :, ::step
+                ],
+                "Picture and labels are the wrong way round: first the picture.": right_labels,
             },
             otherwise="Cut the window, mirror it, then multiply, round and clip.",
         )
@@ -117,7 +122,7 @@ def q2(gain_interval: Function, rng: np.random.Generator) -> None:
     interval of the mean gain: the mean of the differences, less and plus `t` times their standard deviation (of a
     sample: `ddof=1`) over the square root of the number of seeds. `t` is Student's number for so many seeds.
     """
-    for seeds, t in ((5, 2.776), (3, 4.303)):
+    for seeds, t, library in ((5, 2.776, 2.7764451), (3, 4.303, 4.3026527)):
         baseline = rng.uniform(0.3, 0.5, seeds)
         ours = baseline + rng.normal(0.03, 0.02, seeds)
         gains = ours - baseline
@@ -142,6 +147,9 @@ def q2(gain_interval: Function, rng: np.random.Generator) -> None:
                     t * gains.std(ddof=1) / seeds
                 ),
                 "`t` is missing: this is one standard error.": ends(gains.std(ddof=1) / np.sqrt(seeds)),
+                "The argument `t` is not used: this is the factor that a library finds.": ends(
+                    library * gains.std(ddof=1) / np.sqrt(seeds)
+                ),
                 "This is the variance: take its square root.": ends(t * gains.var(ddof=1) / np.sqrt(seeds)),
                 "The sign is the wrong way round: ours less the baseline.": -ends(
                     t * gains.std(ddof=1) / np.sqrt(seeds)
@@ -186,19 +194,27 @@ def q3(recall_per_class: Function, rng: np.random.Generator) -> None:
         confusion = rng.integers(1, 90, (classes, classes))
         absent = int(rng.integers(classes))
         confusion[absent] = 0
+        never_found = (absent + 1) % classes
+        confusion[never_found, never_found] = 0
         occurs = np.arange(classes) != absent
         found, rows, columns = (each[occurs] for each in (np.diag(confusion), confusion.sum(1), confusion.sum(0)))
-        recall, whole = found / rows, found.sum() / confusion.sum()
-        checked = f"{classes} classes, of which number {absent} does not occur"
+        recall = found / rows
+        checked = f"{classes} classes, of which number {absent} does not occur, and number {never_found} is never found"
         given = as_numbers(recall_per_class(confusion), checked)
         if given.shape != (classes,):
-            averages = {
-                "This is the mean over the classes. Asked for is one number for each.": recall.mean(),
-                "This is the share of all pixels that were read rightly. Asked for is one for each class.": whole,
-                "The class that does not occur is left out: its place holds np.nan.": recall,
-            }
-            otherwise = f"Give one number for each of the {classes} classes."
-            same(given, np.zeros(classes), checked, suspects=averages, otherwise=otherwise)
+            raise Wrong(
+                checked,
+                received=describe(given),
+                expected=f"{classes} numbers, one for each class, with np.nan in place {absent} (counted from 0)",
+                cause=_recall_cause(given, confusion, recall),
+            )
+        require(
+            not np.isnan(given[never_found]),
+            checked,
+            received=describe(given),
+            expected=f"0 in place {never_found}",
+            cause="That class has pixels, and none of them was found. So it has a recall: 0, not np.nan.",
+        )
         same(
             given[occurs],
             recall,
@@ -210,6 +226,7 @@ def q3(recall_per_class: Function, rng: np.random.Generator) -> None:
                 / (rows + columns - found),
                 "Divide each class by the pixels of its own row, not by all pixels.": found / confusion.sum(),
                 "These are counts. Divide by how many pixels the class has.": found,
+                "`//` divides whole numbers and drops the rest: take `/`.": found // rows,
             },
         )
         require(
@@ -219,6 +236,17 @@ def q3(recall_per_class: Function, rng: np.random.Generator) -> None:
             expected=f"np.nan in place {absent}",
             cause="A class without pixels has neither a good nor a bad recall: give np.nan for it.",
         )
+
+
+def _recall_cause(given: np.ndarray, confusion: np.ndarray, recall: np.ndarray) -> str:
+    """Why something came back that is not one number for each class."""
+    if given.shape == recall.shape and np.allclose(given, recall):
+        return "The class that does not occur is left out: its place holds np.nan."
+    if given.ndim == 0 and np.isclose(given, recall.mean()):
+        return "This is the mean over the classes. Asked for is one number for each."
+    if given.ndim == 0 and np.isclose(given, np.trace(confusion) / confusion.sum()):
+        return "This is the share of all pixels that were read rightly. Asked for is one for each class."
+    return f"Give one number for each of the {len(confusion)} classes."
 
 
 @exercise(
@@ -242,11 +270,19 @@ def q4(how_many: Function, rng: np.random.Generator) -> None:
     houses is to have one. Give the smallest whole number that does it; 0 if there are enough already.
     """
     for _ in range(4):
-        total, share = int(rng.integers(30, 200)), float(rng.choice([0.3, 0.4, 0.6]))
-        having = int(rng.integers(0, int(share * total) - 2))
-        _check_count(how_many, total, having, share)
+        _check_count(how_many, *_count_to_round(rng))
     _check_count(how_many, 40, 2, 0.5)
     _check_count(how_many, 40, 30, 0.5)
+
+
+def _count_to_round(rng: np.random.Generator) -> tuple[int, int, float]:
+    """Total, having and share for which x is no whole number: near one, what floats lose may cost a house."""
+    while True:
+        total, share = int(rng.integers(30, 200)), float(rng.choice([0.3, 0.4, 0.6]))
+        having = int(rng.integers(0, int(share * total) - 2))
+        exact = (share * total - having) / (1 - share)
+        if abs(exact - round(exact)) > 0.01:
+            return total, having, share
 
 
 def _check_count(how_many: Function, total: int, having: int, share: float) -> None:
@@ -259,6 +295,7 @@ def _check_count(how_many: Function, total: int, having: int, share: float) -> N
         checked,
         suspects={
             "There are enough already, so the answer is 0, not a negative number.": np.ceil(exact),
+            "There are enough already, so the answer is 0. Without `abs` it would be negative.": np.abs(np.ceil(exact)),
             "The new houses make the set larger, too: they are missing below the line.": np.ceil(
                 share * total - having - 1e-9
             ),

@@ -10,6 +10,7 @@ from pix2pix_edu.exercises.quiz import Question, Quiz, right, wrong
 from pix2pix_edu.experiments import FAILS, HOLDS, UNDECIDED
 
 FACTORS = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}  # Student's t for so many values, two-sided 95 %
+FACTORS_OF_LIBRARIES = {3: 4.3026527, 5: 2.7764451}  # the same with more digits: who gets these has not used ours
 
 
 def _ends(values: np.ndarray, half: float) -> np.ndarray:
@@ -59,6 +60,9 @@ def q1(confidence_interval: Function, rng: np.random.Generator) -> None:
                 "This is the variance. Take the standard deviation, np.std.": _ends(values, t * spread**2 / root),
                 "This is one standard error to either side: the factor t is missing.": _ends(values, spread / root),
                 "1.96 is the factor where the spread is known. Use t.": _ends(values, 1.96 * spread / root),
+                "The argument `t` is not used: this is the factor that a library finds.": _ends(
+                    values, FACTORS_OF_LIBRARIES[count] * spread / root
+                ),
                 "These are the smallest and the largest value. The interval is about their mean.": np.array(
                     [values.min(), values.max()]
                 ),
@@ -80,6 +84,10 @@ _CASES = (
     ((0.10, 0.90), (0.40, 0.50), UNDECIDED),
     ((0.40, 0.50), (0.10, 0.90), UNDECIDED),
     ((-0.20, -0.10), (-0.50, -0.30), HOLDS),
+)
+_TOUCHING = (
+    ((0.40, 0.50), (0.30, 0.40), UNDECIDED),
+    ((0.30, 0.40), (0.40, 0.50), UNDECIDED),
 )
 
 
@@ -105,13 +113,15 @@ def q2(verdict: Function) -> None:
     Both are intervals, (low, high). Return "holds" if they do not touch and the first lies higher, "does not hold at
     this scale" if they do not touch and the second lies higher, and "undecided" otherwise.
     """
-    for better, worse, expected in _CASES:
+    for better, worse, expected in (*_CASES, *_TOUCHING):
         answer = verdict(better, worse)
         if isinstance(answer, str) and answer == expected:
             continue
         checked = f"better={better}, worse={worse}"
         if not isinstance(answer, str) or answer not in _WORDS:
             cause = f"Return one of {', '.join(map(repr, _WORDS))}, to the letter."
+        elif (better, worse, expected) in _TOUCHING:
+            cause = "These two intervals touch: both hold the value 0.4. Compare by > and <, not by >= and <=."
         elif expected == UNDECIDED:
             cause = "These two intervals share some values. What they share could be the truth of both."
         elif answer == UNDECIDED:

@@ -95,7 +95,8 @@ def q3(strangeness: Function, rng: np.random.Generator) -> None:
 
     Both are arrays of numbers, one row for each drawing and one column for each channel. For each channel count how
     many standard deviations of the training a drawing is off the mean of the training, without its sign; the result is
-    the mean over the channels, one number for each drawing.
+    the mean over the channels, one number for each drawing. Take the standard deviation as np.std gives it (divided by
+    n).
     """
     for drawings, channels in ((4, 3), (7, 5)):
         scale = rng.uniform(1, 20, channels)
@@ -116,6 +117,9 @@ def q3(strangeness: Function, rng: np.random.Generator) -> None:
                 ),
                 "The standard deviations are missing: a channel with large numbers drowns all others.": np.abs(
                     offset
+                ).mean(1),
+                "The standard deviation is divided by n - 1 (ddof=1). Take np.std as it is.": np.abs(
+                    offset / training.std(axis=0, ddof=1)
                 ).mean(1),
                 "Divide by the standard deviation, not by its square (np.var).": np.abs(offset / spread**2).mean(1),
                 "These are sums. Take the mean over the channels.": np.abs(offset / spread).sum(1),
@@ -142,10 +146,11 @@ def _occluded(
     *,
     fill: int = 255,
     keep: bool = False,
+    before: np.ndarray | None = None,
     measure: Callable | None = None,
 ) -> np.ndarray:
     """The map, right by default; each option makes one foreseen mistake."""
-    whole = draw(source).astype("float64")
+    whole = (draw(source) if before is None else before).astype("float64")
     tops, lefts = (range(0, side, size) for side in source.shape[:2])
     result, covered = np.zeros((len(tops), len(lefts))), source.copy()
     for i, top in enumerate(tops):
@@ -159,13 +164,17 @@ def _occluded(
 
 
 def _painter(rng: np.random.Generator, height: int, width: int) -> Callable[[np.ndarray], np.ndarray]:
-    """A stand-in for a generator: each pixel of its picture mixes all pixels of the source, with any sign."""
+    """A stand-in for a generator: each pixel of its picture mixes all pixels of the source, with any sign.
+
+    What makes red and blue lighter makes green darker.
+    """
     pixels = height * width
     weights = rng.dirichlet(np.full(pixels, 0.05), pixels)  # a few pixels matter, most do not
     weights *= rng.choice([-1.0, 1.0], weights.shape)
+    directions = np.array([1.0, -1.0, 1.0])
 
     def draw(source: np.ndarray) -> np.ndarray:
-        mixed = 127 + weights @ (source.reshape(pixels, -1).astype("float64") - 127)
+        mixed = 127 + directions * (weights @ (source.reshape(pixels, -1).astype("float64") - 127))
         return np.clip(np.rint(mixed), 0, 255).reshape(source.shape).astype("uint8")
 
     return draw
@@ -200,8 +209,8 @@ def q4(occlusion_map: Function, rng: np.random.Generator) -> None:
 
     `draw(source)` gives the translation, both uint8 (height, width, 3). Cut the source into windows of `size` x `size`
     pixels, side by side. Paint one at a time white (255), translate, and note by how many grey levels the pixel in this
-    row and column of the translation has changed: the mean over its three colours, without sign. The result has one
-    number for each window, in rows and columns. Height and width are multiples of `size`.
+    row and column of the translation has changed: the mean of the absolute differences of its three colours. The result
+    has one number for each window, in rows and columns. Height and width are multiples of `size`.
     """
     for height, width, size in ((8, 12, 4), (6, 4, 2)):
         draw = _painter(rng, height, width)
@@ -216,6 +225,12 @@ def q4(occlusion_map: Function, rng: np.random.Generator) -> None:
                 "measure": lambda change, pixel: np.abs(change).mean()
             },
             "Here the sign is left: take np.abs before the mean.": {"measure": lambda change, pixel: pixel.mean()},
+            "The sign is lost too late: take np.abs before the mean over the three colours.": {
+                "measure": lambda change, pixel: np.abs(pixel.mean())
+            },
+            "Compare with the translation of the untouched source, draw(source), not with the source.": {
+                "before": source
+            },
             "The three changes are added up: take their mean.": {"measure": lambda change, pixel: np.abs(pixel).sum()},
             "This is uint8, in which 3 - 5 is 254: turn the pictures into float before you subtract.": {
                 "measure": lambda change, pixel: (pixel.astype("int64") % 256).mean()
@@ -227,6 +242,7 @@ def q4(occlusion_map: Function, rng: np.random.Generator) -> None:
         suspects = {cause: _occluded(draw, source, row, column, size, **mistake) for cause, mistake in foreseen.items()}
         expected = _occluded(draw, source, row, column, size)
         suspects["Rows and columns of the map are swapped."] = expected.T
+        suspects["`row` and `column` are swapped: rows come first."] = _occluded(draw, source, column, row, size)
         same(
             occlusion_map(draw, source, row, column, size),
             expected,
@@ -236,13 +252,17 @@ def q4(occlusion_map: Function, rng: np.random.Generator) -> None:
 
 
 def _telling_pixel(draw: Callable, source: np.ndarray, size: int) -> tuple[int, int]:
-    """A pixel that some windows make brighter and others darker, so that every wrong answer shows."""
+    """A pixel that some windows make brighter and others darker, so that every wrong answer shows.
+
+    The picture also has a pixel (column, row), and it is another one.
+    """
 
     def both_ways(place: tuple[int, int]) -> float:
         change = _occluded(draw, source, *place, size, measure=lambda change, pixel: pixel.mean())
         return min(change.max(), -change.min())
 
-    return max(((row, column) for row in range(source.shape[0]) for column in range(source.shape[1])), key=both_ways)
+    side = min(source.shape[:2])
+    return max(((row, column) for row in range(side) for column in range(side) if row != column), key=both_ways)
 
 
 quiz = Quiz(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pix2pix_edu.exercises.compare import Wrong, describe, require, same
@@ -48,11 +50,15 @@ def q1(average_gradients: Function, rng: np.random.Generator) -> None:
         received = average_gradients([[array.copy() for array in device] for device in gradients], list(sizes))
         checked = f"{len(sizes)} devices with {', '.join(map(str, sizes))} pairs"
         require(
-            isinstance(received, (list, tuple)) and len(received) == 2,
+            isinstance(received, (list, tuple))
+            and len(received) == 2
+            and not any(isinstance(each, (list, tuple)) and len(each) == 2 for each in received),
             checked,
             received=describe(received),
             expected="a list of 2 arrays",
-            cause="There are two variables, so two averages: one for each variable, not one for each device.",
+            cause="This gives its values only when it is asked: make a list of it, `list(...)`."
+            if isinstance(received, Iterator)
+            else "There are two variables, so two averages: one for each variable, not one for each device.",
         )
         mistakes = {
             "These are sums. The loss is a mean, so divide by the number of all pairs.": np.array(sizes, float),
@@ -189,9 +195,8 @@ def q4(hours_for_one_pass: Function, rng: np.random.Generator) -> None:
     `batch` is what each device gets in a step. `computing` and `communicating` are seconds, one after the other. An
     incomplete last batch is left out.
     """
-    for devices in (1, 4, 16):
-        batch = int(rng.integers(2, 6))
-        pairs = int(rng.integers(900_000, 1_100_000))
+    large = [(int(rng.integers(900_000, 1_100_000)), int(rng.integers(2, 6)), devices) for devices in (1, 4, 16)]
+    for pairs, batch, devices in (*large, (11, 4, 1)):  # 11 pairs are 2.75 batches: here the incomplete one counts
         computing, talking = round(rng.uniform(0.05, 0.2), 3), round(rng.uniform(0.3, 0.6), 3)
         steps, step = pairs // (batch * devices), computing + talking
         same(
@@ -206,6 +211,18 @@ def q4(hours_for_one_pass: Function, rng: np.random.Generator) -> None:
                 "Computing is missing.": steps * talking / 3600,
                 "All devices learn in one step: it uses batch * devices pairs.": pairs // batch * step / 3600,
                 "In one step each device learns from `batch` pairs, not from one.": pairs // devices * step / 3600,
+                "The incomplete last batch is left out: round the number of steps down, with `//`.": (
+                    pairs / (batch * devices) * step / 3600
+                ),
+                "The number of steps is rounded up. The incomplete last batch is left out: round down, with `//`.": (
+                    np.ceil(pairs / (batch * devices)) * step / 3600
+                ),
+                "Python goes from left to right, so it multiplies by the devices: (batch * devices) needs brackets.": (
+                    pairs // batch * devices * step / 3600
+                ),
+                "Both times belong in brackets: steps * (computing + communicating) / 3600.": (
+                    steps * computing + talking / 3600
+                ),
                 "The devices divide the number of steps already: computing does not get shorter as well.": (
                     steps * (computing / devices + talking) / 3600
                 ),

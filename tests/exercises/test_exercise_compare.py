@@ -45,7 +45,8 @@ def test_equal_numbers_in_any_wrapping_are_accepted(received):
         (PICTURE[:2], PICTURE, "shape differs"),
         (PICTURE[..., 0], PICTURE, "2 axes and should have 3"),
         (PICTURE.mean(), PICTURE, "one number for the whole array"),
-        (PICTURE, PICTURE.mean(), "one number is asked for"),
+        (PICTURE, PICTURE.mean(), "60 numbers where one is asked for"),
+        ([7.0], 8.0, "one number in it"),
         (np.full_like(PICTURE, 3.0), PICTURE, "does not depend on the input"),
         (np.where(PICTURE > 4, np.nan, PICTURE), PICTURE, "NaN"),
         (np.where(np.arange(3) == 0, 9 * PICTURE**2, PICTURE), PICTURE, "67% of the values agree"),
@@ -85,8 +86,15 @@ def test_right_values_of_the_wrong_type_are_rejected_only_where_the_type_matters
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("text", "not numbers"),
+        ("text", "This is text where numbers"),
         ([1, [2, 3]], "different shapes"),
+        (([np.zeros(2)], [np.zeros((2, 2))]), "different shapes"),
+        ([1, "two"], "text among the numbers"),
+        ([1, None], "give `np.nan`"),
+        ((np.min, np.max), "brackets"),
+        ((x for x in range(3)), "a generator"),
+        (map(abs, [1]), "a generator"),
+        ([1, {2: 3}], "not numbers"),
         (len, "brackets"),
         ({"a": 1}, "not numbers"),
         (1 + 2j, "not numbers"),
@@ -96,6 +104,29 @@ def test_what_is_no_number_is_rejected(value, words):
     with pytest.raises(Wrong) as caught:
         as_numbers(value, "an answer")
     assert words in caught.value.cause
+
+
+def test_the_shape_is_named_even_where_the_author_has_words_of_his_own():
+    assert "one number in it" in cause_of([3.0], 3.0, otherwise="no idea")
+    assert "axis of length 1" in cause_of(PICTURE[None], PICTURE, otherwise="no idea")
+    assert cause_of(PICTURE[:2], PICTURE, otherwise="no idea") == "no idea"
+    assert cause_of([3.0], 3.0, suspects={"In a list.": [3.0]}) == "In a list."
+
+
+def test_what_looks_the_same_in_four_digits_is_said_to_differ():
+    said = cause_of([0.36104, 0.45972], [0.361, 0.4597], otherwise="no idea")
+    assert "agree in the digits that are shown" in said and "4e-05" in said
+
+
+def test_halves_of_a_float_are_numbers():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    same(bfloat16(0.5), 0.5, "a half")
+    same(np.array([1, 2], bfloat16), [1, 2], "two numbers")
+    assert describe(np.array([1.5, 2], bfloat16)) == "[1.5, 2], float32"
+
+
+def test_whole_numbers_are_shown_whole():
+    assert describe(np.array([50750, 0])) == "[50750, 0], int64"
 
 
 def test_a_tensor_that_needs_its_gradient_removed_is_read():

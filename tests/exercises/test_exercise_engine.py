@@ -10,6 +10,8 @@ from pix2pix_edu.errors import UsageError
 from pix2pix_edu.exercises.compare import same
 from pix2pix_edu.exercises.engine import Function, Value, exercise
 
+GAP = ...
+
 
 @pytest.fixture
 def double():
@@ -197,9 +199,72 @@ def test_code_that_calls_with_keywords_and_prints_a_lot_is_fine_and_quiet(capsys
     assert feedback.details["error"] == "ValueError" and "by=[2], float64" in feedback.details["called as"]
 
 
-def test_too_many_answers_is_a_usage_error_that_shows_the_call(double):
+def test_code_that_eats_the_list_it_was_given_cannot_spoil_the_comparison_or_the_checker():
+    layers = [(4, 2), (4, 1)]
+    options = {"widths": [1, 2, 3], "pair": ([4], 5)}
+
+    @exercise(hints=[], solution="")
+    def count(total: Function) -> None:
+        """Write `total(layers, options)`."""
+        same(total(layers, options=options), 2 + 3 + 1, "how many")
+
+    def total(layers, options):
+        found = 0
+        for queue in (layers, options["widths"], options["pair"][0]):
+            while queue:
+                queue.pop()
+                found += 1
+        return found
+
+    for _ in range(2):
+        assert count.grade(total).kind == "correct"
+    assert layers == [(4, 2), (4, 1)] and options == {"widths": [1, 2, 3], "pair": ([4], 5)}
+
+
+@pytest.mark.parametrize("index", [1.5, "0", None])
+def test_an_index_that_is_no_whole_number_is_an_error_and_no_placeholder(double, index):
+    def twice(x):
+        return [x[index if index else len(x) / 2]]
+
+    feedback = double.grade(twice)
+    assert feedback.kind == "error" and feedback.details["error"].startswith("IndexError")
+    assert "len(x) / 2" in feedback.details["your code"]
+
+
+@pytest.mark.parametrize(
+    "unfinished",
+    [lambda x: 2 * GAP, lambda x: GAP[0], lambda x: GAP(x), lambda x: GAP.mean(), lambda x: float(GAP)],
+)
+def test_code_that_works_with_a_placeholder_was_not_attempted(double, unfinished):
+    assert double.grade(unfinished).kind == "not attempted"
+
+
+def test_too_many_answers_show_the_call_and_raise_nothing_in_check(double, capsys):
     with pytest.raises(UsageError, match=r"double\.check\(twice\)"):
-        double.check(1, 2)
+        double.grade(1, 2)
+    double.check(1, 2)
+    said = capsys.readouterr().out
+    assert "cannot be checked" in said and "double.check(twice)" in said
+    assert double.tries == 0 and double.feedback is None
+
+
+def test_who_has_not_begun_reads_the_question_and_others_read_where_it_is(double, capsys):
+    double.check(...)
+    assert double.feedback.details["question"] == "Write `twice(x)`: two times `x`."
+    assert "for the question" not in double.feedback.details["next"]
+    double.check(lambda x: x)
+    assert "question" not in double.feedback.details
+    assert double.feedback.details["next"].startswith("`double.hint()`, `double` for the question; the solution opens")
+
+
+def test_an_address_in_memory_is_shown_to_nobody():
+    @exercise(hints=[], solution="")
+    def draw(choose: Function, rng: np.random.Generator) -> None:
+        """Write `choose(rng)`."""
+        choose(rng)
+
+    feedback = draw.grade(lambda rng: rng.nonsense)
+    assert feedback.details["called as"] == "choose(Generator(PCG64))"
 
 
 # --- check without arguments

@@ -32,9 +32,27 @@ def test_wrong_ranges_are_rejected_with_the_reason(answer, words):
     assert feedback.kind == "incorrect" and words in feedback.details["likely cause"]
 
 
-def test_the_shape_may_be_a_list_or_hold_numpy_numbers():
-    assert q2.grade([100, 140, 3]).kind == "correct"
-    assert q2.grade(np.zeros((100, 140, 3)).shape).kind == "correct"
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [100, 140, 3],
+        np.zeros((100, 140, 3)).shape,
+        np.array([100, 140, 3]),
+        (100.0, 140.0, 3.0),
+        (np.int64(100), 140, np.float32(3)),
+    ],
+    ids=str,
+)
+def test_the_shape_may_be_any_sequence_of_whole_numbers(answer):
+    assert q2.grade(answer).kind == "correct"
+
+
+def test_the_shape_of_a_tensor_is_accepted():
+    import tensorflow as tf
+
+    assert q2.grade(tf.zeros((100, 140, 3)).shape).kind == "correct"
+    assert q2.grade(tf.constant([100, 140, 3])).kind == "correct"
+    assert q2.grade(tf.TensorShape(None)).kind == "incorrect"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +66,12 @@ def test_the_shape_may_be_a_list_or_hold_numpy_numbers():
         ((3, 100, 140), "channels come last"),
         ((50, 70, 3), "height, width and channels"),
         (42000, "tuple of whole numbers"),
+        ((100.5, 140, 3), "tuple of whole numbers"),
+        ((100, float("nan"), 3), "tuple of whole numbers"),
+        ((float("inf"), 140, 3), "tuple of whole numbers"),
+        ((100, None, 3), "tuple of whole numbers"),
+        ({100, 140, 3}, "tuple of whole numbers"),
+        (np.zeros((100, 140, 3)), "tuple of whole numbers"),
         ("(100, 140, 3)", "tuple of whole numbers"),
     ],
 )

@@ -8,8 +8,8 @@ import pytest
 from pix2pix_edu.exercises.lesson_01 import q1, q2, q3, q4
 
 
-def rejected(exercise, *answers):
-    feedback = exercise.grade(*answers)
+def rejected(exercise, *answers, seed=0):
+    feedback = exercise.grade(*answers, seed=seed)
     assert feedback.kind == "incorrect", feedback
     return feedback.details["likely cause"]
 
@@ -74,7 +74,9 @@ def test_other_formulas_and_float32_are_accepted():
         (lambda image: (image - 128) / 128, "wrapped around"),
         (lambda image: (image - 127) / 127.5, "wrapped around"),
         (lambda image: 1 - image / 127.5, "sign"),
-        (lambda image: (image / 127.5 - 1).astype(np.float16), "of the values agree"),
+        (lambda image: (image / 127.5 - 1).astype(np.float16), "float16 is too coarse"),
+        (lambda image: image.astype(np.float16) / np.float16(127.5) - np.float16(1), "float16 is too coarse"),
+        (lambda image: (image / 255).astype(np.float16), "of the values agree"),
         (lambda image: image, "Nothing has changed"),
         (lambda image: image.shape, "axes"),
         (lambda image: np.zeros(image.shape), "Every value is the same"),
@@ -82,6 +84,16 @@ def test_other_formulas_and_float32_are_accepted():
 )
 def test_wrong_ranges_are_rejected_with_the_reason(answer, words):
     assert words in rejected(q2, answer, to_bytes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tensors_of_16_bits_are_too_coarse_and_of_32_bits_are_not(seed):
+    import tensorflow as tf
+
+    for dtype in (tf.float16, tf.bfloat16):
+        coarse = rejected(q2, lambda image, dtype=dtype: tf.cast(image / 127.5 - 1, dtype), to_bytes, seed=seed)
+        assert "float16 is too coarse" in coarse
+    assert q2.grade(lambda image: tf.cast(image, tf.float32) / 127.5 - 1, to_bytes, seed=seed).kind == "correct"
 
 
 @pytest.mark.parametrize(
@@ -139,9 +151,81 @@ def resize_instead(source, target, size, rng):
     return source[rows][:, columns], target[rows][:, columns]
 
 
+def flip_with_the_row(source, target, size, rng):
+    top, left = rng.integers(source.shape[0] - size + 1), rng.integers(source.shape[1] - size + 1)
+    pair = [picture[top : top + size, left : left + size] for picture in (source, target)]
+    return [picture[:, ::-1] for picture in pair] if top % 2 else pair
+
+
+def enlarge(how):
+    """What many papers do: both pictures get larger by interpolation, then comes a common window."""
+
+    def answer(source, target, size, rng):
+        both = [how(picture, int(size * 1.15) + 1) for picture in (source, target)]
+        return jitter_both(*both, size, rng)
+
+    return answer
+
+
+def by_pillow(method):
+    def how(picture, side):
+        from PIL import Image
+
+        return np.asarray(Image.fromarray(picture).resize((side, side), method))
+
+    return how
+
+
+def by_tensorflow(method):
+    def how(picture, side):
+        import tensorflow as tf
+
+        return tf.image.resize(picture, (side, side), method=method).numpy()
+
+    return how
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "how", [by_pillow(0), by_pillow(2), by_pillow(3), by_tensorflow("bilinear"), by_tensorflow("nearest")]
+)
+def test_enlarging_first_is_no_window_whatever_the_draws(how, seed):
+    assert "do not resize" in rejected(q3, enlarge(how), seed=seed)
+
+
+def crop_by_tensorflow(source, target, size, rng):
+    import tensorflow as tf
+
+    both = tf.image.random_crop(np.concatenate([source, target], axis=-1), (size, size, 6)).numpy()
+    both = both[:, ::-1] if rng.random() < 0.5 else both
+    return both[..., :3], both[..., 3:]
+
+
+def coin_of_its_own(source, target, size, rng):
+    return jitter_both(source, target, size, rng, mirror=random.randrange(2))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("answer", [with_global_random, crop_by_tensorflow, coin_of_its_own])
+def test_other_sources_of_randomness_never_get_through(answer, seed):
+    for _ in range(2):
+        assert "handed over" in rejected(q3, answer, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_generator_that_is_seeded_by_rng_is_accepted(seed):
+    def answer(source, target, size, rng):
+        return jitter_both(source, target, size, np.random.default_rng(rng.integers(10**9)))
+
+    assert q3.grade(answer, seed=seed).kind == "correct"
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
+        (flip_with_the_row, "depends on the place"),
+        (lambda s, t, size, rng: [part + 0.3 for part in jitter_both(s, t, size, rng)], "not a window"),
+        (lambda s, t, size, rng: [np.full((size, size, 3), np.nan)] * 2, "not a window"),
         (lambda s, t, size, rng: (jitter_one(s, size, rng), jitter_one(t, size, rng)), "Draw once"),
         (
             lambda s, t, size, rng: [

@@ -1,13 +1,15 @@
 """Lesson 02: right answers that are not the printed ones, and plausible wrong ones with the message they get."""
 
+import math
+
 import numpy as np
 import pytest
 
 from pix2pix_edu.exercises.lesson_02 import q1, q2, q3, q4
 
 
-def rejected(exercise, *answers):
-    feedback = exercise.grade(*answers)
+def rejected(exercise, *answers, seed=0):
+    feedback = exercise.grade(*answers, seed=seed)
     assert feedback.kind == "incorrect", feedback
     return feedback.details["likely cause"]
 
@@ -53,7 +55,7 @@ def test_other_ways_to_the_optimal_discriminator_are_accepted(answer):
         (with_zeros(lambda p, q: np.full(p.shape, 0.5)), "on paper"),
         (lambda p, q: p / (p + q), "0 / 0 is NaN"),
         (lambda p, q: p / (p + q + 1e-12), "where neither comes, 0.5"),
-        (lambda p, q: np.mean(p / (p + q)), "on paper"),
+        (lambda p, q: np.mean(p / (p + q)), "one number for the whole array"),
         (lambda p, q: p, "on paper"),
     ],
 )
@@ -88,6 +90,20 @@ def test_the_divergence_by_entropies_or_with_a_tiny_number_is_accepted():
     assert q2.grade(with_epsilon).kind == "correct"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_plain_loop_over_the_cells_is_accepted(seed):
+    def loop(p, q):
+        total = 0.0
+        for a, b in zip(p, q, strict=True):
+            if a > 0:
+                total += a * math.log(2 * a / (a + b)) / 2
+            if b > 0:
+                total += b * math.log(2 * b / (a + b)) / 2
+        return total
+
+    assert q2.grade(loop, seed=seed).kind == "correct"
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -105,7 +121,8 @@ def test_the_divergence_by_entropies_or_with_a_tiny_number_is_accepted():
         (lambda p, q: js(p, q) / p.size, "should be summed"),
         (lambda p, q: (from_to((p + q) / 2, p) + from_to((p + q) / 2, q)) / 2, "cell by cell"),
         (lambda p, q: 0.0, "half of the sum of p log(p / m)"),
-        (lambda p, q: p * np.log(2 * p / (p + q)), "half of the sum"),
+        (lambda p, q: p * np.log(2 * p / (p + q)), "one is asked for"),
+        (lambda p, q: -js(p, q), "a minus sign too many"),
     ],
 )
 def test_wrong_divergences_are_rejected_with_the_reason(answer, words):
@@ -168,6 +185,57 @@ def test_counting_all_modes_at_once_is_accepted_whatever_the_points(seed):
     assert q4.grade(covered, seed=seed).kind == "correct"
 
 
+@pytest.mark.parametrize(
+    "enough",
+    [
+        lambda count, share, N, modes: count >= share * N / modes,
+        lambda count, share, N, modes: count >= share * (N / modes),
+        lambda count, share, N, modes: count * modes >= share * N,
+        lambda count, share, N, modes: count / N >= share / modes,
+        lambda count, share, N, modes: count / (share * (N / modes)) >= 1,
+        lambda count, share, N, modes: count >= np.float32(share) * np.float32(N) / np.float32(modes),
+        lambda count, share, N, modes: count >= math.ceil(share * N / modes),
+    ],
+)
+def test_the_least_is_enough_however_it_is_written(enough):
+    def loop(points, centres, radius, share):
+        counts = [sum(math.dist(point, centre) <= radius for point in points) for centre in centres]
+        return sum(enough(count, share, len(points), len(centres)) for count in counts)
+
+    assert q4.grade(loop).kind == "correct"
+
+
+@pytest.mark.parametrize(
+    ("least", "words"),
+    [
+        (lambda N, modes, share: share * N / modes + 1e-9, "At least means >="),
+        (lambda N, modes, share: share * (N // modes), "do not use //"),
+        (lambda N, modes, share: int(share * N / modes), "do not round it"),
+        (lambda N, modes, share: round(share * N / modes), "do not round it"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_limit_that_is_off_by_less_than_a_point_is_found(least, words, seed):
+    def answer(points, centres, radius, share):
+        return int((counts_of(points, centres, radius) >= least(len(points), len(centres), share)).sum())
+
+    assert words in rejected(q4, answer, seed=seed)
+
+
+def over_axis_1(points, centres, radius, share):
+    counts = (np.linalg.norm(points[:, None] - centres[None], axis=-1) <= radius).sum(axis=1)
+    return int((counts >= share * len(points) / len(centres)).sum())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_mode_at_all_and_all_n_points_are_told_apart(seed):
+    def all_of_them(points, centres, radius, share):
+        return int((counts_of(points, centres, radius) >= share * len(points)).sum())
+
+    assert "points of each mode" in rejected(q4, over_axis_1, seed=seed)
+    assert "not all N of them" in rejected(q4, all_of_them, seed=seed)
+
+
 def by_nearest(points, centres, radius, share):
     nearest = np.linalg.norm(points[:, None] - centres[None], axis=-1).argmin(axis=1)
     return int((np.bincount(nearest, minlength=len(centres)) >= share * len(points) / len(centres)).sum())
@@ -203,7 +271,7 @@ def each_point_once(points, centres, radius, share):
         ),
         (each_point_once, "count for both"),
         (lambda p, c, radius, share: counts_of(p, c, radius), "more than one number"),
-        (lambda p, c, radius, share: 2, "For each centre"),
+        (lambda p, c, radius, share: 10, "For each centre"),
     ],
 )
 def test_wrong_counts_are_rejected_with_the_reason(answer, words):

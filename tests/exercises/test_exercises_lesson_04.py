@@ -7,8 +7,8 @@ from pix2pix_edu.exercises.lesson_04 import q1, q2, q3, q4
 from pix2pix_edu.unet import count_parameters
 
 
-def rejected(exercise, *answers):
-    feedback = exercise.grade(*answers)
+def rejected(exercise, *answers, seed=0):
+    feedback = exercise.grade(*answers, seed=seed)
     assert feedback.kind == "incorrect", feedback
     return feedback.details["likely cause"]
 
@@ -182,6 +182,18 @@ def too_short(signal, kernel, stride):
 )
 def test_wrong_stamps_are_rejected_with_the_reason(answer, words):
     assert words in rejected(q3, answer)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stamps_without_a_stride_are_told_so_in_an_array_of_the_right_length_as_well(seed):
+    def unmoved(signal, kernel, stride):
+        result = np.zeros((len(signal) - 1) * stride + len(kernel))
+        for place, value in enumerate(signal):
+            result[place : place + len(kernel)] += value * kernel
+        return result
+
+    assert "stride has no effect" in rejected(q3, unmoved, seed=seed)
+    assert "stride has no effect" in rejected(q3, lambda s, k, stride: np.convolve(s, k), seed=seed)
 
 
 # --- q4: missed_most

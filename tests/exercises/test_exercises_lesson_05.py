@@ -90,7 +90,7 @@ def one_less(kernel, jump):
         (lambda layers: int(np.prod([stride for _, stride in layers])), "how far apart"),
         (lambda layers: sum(kernel for kernel, _ in layers), "Adding up the kernels"),
         (lambda layers: 70, "on paper"),
-        (lambda layers: [len(layers)], "on paper"),
+        (lambda layers: [len(layers)], "with one number in it"),
     ],
 )
 @pytest.mark.parametrize("seed", range(3))
@@ -161,7 +161,7 @@ def count(size, layers, pad=2, one=1, up=False):
         (lambda size, layers: count(size, layers) ** 2, "one side"),
         (lambda size, layers: 30, "on paper"),
         (lambda size, layers: size, "on paper"),
-        (lambda size, layers: np.zeros((size, size)), "on paper"),
+        (lambda size, layers: np.zeros((size, size)), "numbers where one is asked for"),
     ],
 )
 @pytest.mark.parametrize("seed", range(3))

@@ -7,8 +7,8 @@ import pix2pix_edu as p2p
 from pix2pix_edu.exercises.lesson_06 import q1, q2, q3, q4
 
 
-def rejected(exercise, *answers):
-    feedback = exercise.grade(*answers)
+def rejected(exercise, *answers, seed=0):
+    feedback = exercise.grade(*answers, seed=seed)
     assert feedback.kind == "incorrect", feedback
     return feedback.details["likely cause"]
 
@@ -79,7 +79,7 @@ def good_d(real, fake):
         (good_g, lambda r, f: softplus(f).mean() / 2, "Only the term of the generated"),
         (good_g, lambda r, f: (softplus(-r).mean() + softplus(-f).mean()) / 2, "Both terms call pictures real"),
         (good_g, lambda r, f: good_d(sigmoid(r), sigmoid(f)), "as if they were probabilities"),
-        (good_g, lambda r, f: (softplus(-r) + softplus(f)) / 2, "an array where one number is asked for"),
+        (good_g, lambda r, f: (softplus(-r) + softplus(f)) / 2, "18 numbers where one is asked for"),
         (lambda r, f: -softplus(f).mean(), good_d, "form that saturates"),
         (lambda r, f: softplus(f).mean(), good_d, "D's wish"),
         (lambda r, f: -softplus(-f).mean(), good_d, "sign is the wrong way round"),
@@ -92,6 +92,60 @@ def good_d(real, fake):
 )
 def test_wrong_adversarial_losses_are_rejected_with_the_reason(generator, discriminator, words):
     assert words in rejected(q1, losses(generator, discriminator))
+
+
+def with_keras(from_logits=True, swapped=False):
+    """The two losses with BinaryCrossentropy, and its two classic mistakes."""
+    from pix2pix_edu.backend import keras
+
+    entropy = keras.losses.BinaryCrossentropy(from_logits=from_logits)
+
+    def cost(answer, logits):
+        logits = logits.reshape(1, -1)
+        answer = np.full_like(logits, answer)
+        return float(entropy(logits, answer) if swapped else entropy(answer, logits))
+
+    return lambda r, f: cost(1, f), lambda r, f: (cost(1, r) + cost(0, f)) / 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"from_logits": False}, "Keras needs `from_logits=True`"),
+        ({"swapped": True}, "arguments have changed places"),
+        ({"from_logits": False, "swapped": True}, "arguments have changed places"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_two_mistakes_with_keras_are_named(options, words, seed):
+    generator, discriminator = with_keras(**options)
+    assert words in rejected(q1, losses(good_g, discriminator), seed=seed)
+    assert words in rejected(q1, losses(generator, good_d), seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("generator", "discriminator", "words"),
+    [
+        (good_g, lambda r, f: (softplus(-r).mean() - softplus(f).mean()) / 2, "belongs a plus"),
+        (good_g, lambda r, f: softplus(-r).mean() - softplus(f).mean(), "the halving is missing"),
+        (good_g, lambda r, f: (((r - 1) ** 2).mean() + (f**2).mean()) / 2, "lsgan"),
+        (good_g, lambda r, f: ((r - 1) ** 2).mean() + (f**2).mean(), "lsgan"),
+        (good_g, lambda r, f: (np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean()) / 2, "hinge"),
+        (good_g, lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(), "hinge"),
+        (good_g, lambda r, f: 0.5, "Two means"),
+        (good_g, lambda r, f: -(np.log(r).mean() + np.log(1 - f).mean()) / 2, "logarithm is NaN"),
+        (lambda r, f: ((f - 1) ** 2).mean(), good_d, "lsgan"),
+        (lambda r, f: -f.mean(), good_d, "hinge"),
+        (lambda r, f: softplus(-sigmoid(f)).mean(), good_d, "as if they were probabilities"),
+        (lambda r, f: 0.5, good_d, "One mean"),
+        (lambda r, f: -np.log(f).mean(), good_d, "logarithm is NaN"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_other_losses_are_named(generator, discriminator, words, seed):
+    with np.errstate(all="ignore"):
+        assert words in rejected(q1, losses(generator, discriminator), seed=seed)
 
 
 def by_sigmoid(real, fake):

@@ -109,6 +109,23 @@ def test_wrong_adams_are_rejected_with_the_reason(answer, words, seed):
     assert words in rejected(q1, answer, seed=seed)
 
 
+@pytest.mark.parametrize("name", ["beta_1", "beta_2", "rate", "epsilon"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_default_that_is_written_into_the_code_is_named(name, seed):
+    def hard_coded(*arguments, **settings):
+        return adam(*arguments, **{key: value for key, value in settings.items() if key != name})
+
+    assert f"parameter `{name}` is not used" in rejected(q1, hard_coded, seed=seed)
+
+
+def test_all_defaults_written_into_the_code_are_named_one_by_one():
+    assert "parameter `beta_1` is not used" in rejected(q1, lambda w, g, m, v, t, **settings: adam(w, g, m, v, t))
+
+
+def test_the_question_says_that_arrays_come():
+    assert "numbers or arrays" in q1.question and "`np.sqrt`, not `math.sqrt`" in q1.question
+
+
 def test_betas_that_have_changed_places_everywhere_are_found():
     def swapped(*arguments, beta_1, beta_2, **settings):
         return adam(*arguments, beta_1=beta_2, beta_2=beta_1, **settings)

@@ -61,6 +61,17 @@ def nan_arg(history, monitor, offset=1):
     return int(function(history[monitor])) + offset
 
 
+def best_of_those_left(history, monitor):
+    values = np.array(history[monitor])
+    values = values[~np.isnan(values)]
+    return int(np.argmax(values) if HIGHER_IS_BETTER[monitor] else np.argmin(values)) + 1
+
+
+def by_max(values, monitor):
+    best = max(values) if HIGHER_IS_BETTER[monitor] else min(values)
+    return values.index(best) + 1
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_plain_python_is_accepted(seed):
     assert q2.grade(in_plain_python, seed=seed).kind == "correct"
@@ -75,6 +86,9 @@ def test_plain_python_is_accepted(seed):
         (index_of(np.nanargmin), "worst epoch"),
         (index_of(np.argmax), "NaN"),
         (index_of(np.argmax, offset=0), "NaN counted from 0"),
+        (lambda history, monitor: best_of_those_left(history, monitor), "moves all later ones up"),
+        (lambda history, monitor: best_of_those_left(history, monitor) - 1, "And indices count from 0"),
+        (lambda history, monitor: by_max(history[monitor], monitor), "a NaN that comes first"),
         (lambda history, monitor: len(history[monitor]), "last epoch"),
         (index_of(np.argmin, monitor="l1"), "training loss"),
         (lambda history, monitor: np.nanmax(history[monitor]), "number of its epoch"),

@@ -36,6 +36,19 @@ def test_ssim_by_moments_and_three_factors_is_accepted(seed):
     assert q1.grade(by_moments, seed=seed).kind == "correct"
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_ssim_in_float32_is_accepted(seed):
+    def rounded(x, y, weights):
+        x, y, weights = x.astype("float32"), y.astype("float32"), weights.astype("float32")
+        mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
+        variances = (weights * x * x).sum() - mean_x**2 + (weights * y * y).sum() - mean_y**2
+        covariance = (weights * x * y).sum() - mean_x * mean_y
+        brightness = (2 * mean_x * mean_y + np.float32(C1)) / (mean_x**2 + mean_y**2 + np.float32(C1))
+        return brightness * (2 * covariance + np.float32(C2)) / (variances + np.float32(C2))
+
+    assert q1.grade(rounded, seed=seed).kind == "correct"
+
+
 def test_the_accepted_answer_is_the_librarys_on_a_picture_of_one_window():
     rng = np.random.default_rng(1)
     x, y = rng.integers(0, 256, (2, 11, 11, 1)).astype(np.uint8)
@@ -73,6 +86,13 @@ def for_pictures_up_to_one(x, y, weights):
     return brightness * (2 * covariance + 0.03**2) / (variances + 0.03**2)
 
 
+def with_one_constant(x, y, weights):
+    """C1 in place of C2, too."""
+    mean_x, mean_y = (weights * x).sum(), (weights * y).sum()
+    variances = (weights * (x - mean_x) ** 2).sum() + (weights * (y - mean_y) ** 2).sum()
+    return only_means(x, y, weights) * (2 * (weights * (x - mean_x) * (y - mean_y)).sum() + C1) / (variances + C1)
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -89,6 +109,11 @@ def for_pictures_up_to_one(x, y, weights):
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_similarities_are_rejected_with_the_reason(answer, words, seed):
     assert words in rejected(q1, answer, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_constant_in_both_fractions_is_rejected(seed):
+    assert rejected(q1, with_one_constant, seed=seed)
 
 
 # --- q2: the prediction
@@ -203,12 +228,38 @@ def test_the_librarys_interval_is_accepted(seed):
     )
 
 
-def bootstrap_with(outcomes, rng, rounds=4000, size=1.0, replace=True, quantiles=(0.025, 0.975), of="means"):
+@pytest.mark.parametrize("seed", range(3))
+def test_a_loop_over_outcomes_is_accepted_within_seconds(seed):
+    def in_loops(outcomes, rng, rounds=4000):
+        means, count, picks = [], len(outcomes), outcomes.tolist()
+        for _ in range(rounds):
+            total = 0
+            for place in rng.integers(count, size=count):
+                total += picks[place]
+            means.append(total / count)
+        means.sort()
+        return means[int(0.025 * rounds)], means[int(0.975 * rounds)]
+
+    assert q4.grade(in_loops, seed=seed).kind == "correct"
+
+
+def bootstrap_with(
+    outcomes, rng, rounds=4000, size=1.0, replace=True, quantiles=(0.025, 0.975), of="means", draws=0, own_rounds=0,
+    global_rng=False,
+):  # fmt: skip
     """A right answer; its options make it wrong in one place each."""
-    count = int(size * len(outcomes))
+    count, rounds = draws or int(size * len(outcomes)), own_rounds or rounds
+    rng = np.random if global_rng else rng
+    if of == "formula":
+        half = 1.96 * np.sqrt(outcomes.mean() * (1 - outcomes.mean()) / len(outcomes))
+        return outcomes.mean() - half, outcomes.mean() + half
+    if of == "single outcomes":
+        return tuple(np.quantile(rng.choice(outcomes, rounds), quantiles))
     means = [rng.choice(outcomes, count, replace=replace).mean() for _ in range(rounds)]
     if of == "spread":
         return np.mean(means) - np.std(means), np.mean(means) + np.std(means)
+    if of == "1.96 spreads":
+        return np.mean(means) - 1.96 * np.std(means), np.mean(means) + 1.96 * np.std(means)
     return tuple(np.quantile(outcomes if of == "outcomes" else means, quantiles))
 
 
@@ -225,6 +276,14 @@ def bootstrap_with(outcomes, rng, rounds=4000, size=1.0, replace=True, quantiles
         ({"size": 2.0}, "too narrow"),
         ({"of": "spread"}, "one standard deviation"),
         ({"of": "outcomes"}, "not around the mean"),
+        ({"of": "single outcomes"}, "draw as many outcomes as there"),
+        ({"draws": 6}, "draw as many outcomes as there"),
+        ({"of": "formula"}, "need not lie evenly"),
+        ({"of": "1.96 spreads"}, "need not lie evenly"),
+        ({"own_rounds": 4000}, "`rounds` is not used"),
+        ({"own_rounds": 100}, "`rounds` is not used"),
+        ({"global_rng": True}, "draw by `rng`"),
+        ({"global_rng": True, "own_rounds": 100}, "draw by `rng`"),
     ],
     ids=str,
 )

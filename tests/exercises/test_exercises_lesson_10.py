@@ -33,6 +33,9 @@ def test_pairs_in_lab_are_accepted(answer):
         (lambda p: (rgb_to_lab(p)[0][..., 0], rgb_to_lab(p)[1]), "last axis is missing"),
         (lambda p: (p, rgb_to_lab(p)[1]), "nothing left to colour"),
         (lambda p: (p.mean(-1, keepdims=True).round().astype("uint8"), rgb_to_lab(p)[1]), "not lightness"),
+        (lambda p: (p.mean(-1), rgb_to_lab(p)[1]), "not lightness"),
+        (lambda p: (p.mean(-1).astype("uint8"), rgb_to_lab(p)[1]), "not lightness"),
+        (lambda p: (p.mean(-1, keepdims=True).astype("uint8"), rgb_to_lab(p)[1]), "not lightness"),
         (lambda p: (np.repeat(rgb_to_lab(p)[0], 3, -1), rgb_to_lab(p)[1]), "asked for is one"),
         (lambda p: (rgb_to_lab(p)[0], p), "picture in RGB"),
         (lambda p: (rgb_to_lab(p)[0], np.concatenate(rgb_to_lab(p), -1)), "need not paint"),
@@ -67,6 +70,8 @@ def test_a_merge_by_index_and_the_librarys_are_accepted(answer):
     [
         (lambda s, p: np.where(s[..., 3:] > 127, s[..., :3], p), "wrong way round"),
         (lambda s, p: p, "everywhere"),
+        (lambda s, p: np.where(s[..., :3] == 128, p, s[..., :3]), "each grey pixel"),
+        (lambda s, p: np.where((s[..., :3] == 128).all(-1, keepdims=True), p, s[..., :3]), "each grey pixel"),
         (lambda s, p: s[..., :3], "still grey"),
         (lambda s, p: ((p.astype(int) + s[..., :3]) // 2).astype("uint8"), "averaged"),
         (lambda s, p: np.concatenate([fill_holes(s, p), s[..., 3:]], -1), "fourth channel"),

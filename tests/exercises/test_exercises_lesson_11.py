@@ -51,6 +51,9 @@ def spoilt(part):
             "corner labels": (bright, labels[:size, :size][:, ::step]),
             "one value": bright,
             "swapped corner": (as_uint8(picture[left : left + size, top : top + size][:, ::step] * factor), classes),
+            "colours turned": (as_uint8((window[..., ::-1] if mirror else window) * factor), classes[:, ::step]),
+            "window to size": (as_uint8(picture[top:size, left:size][:, ::step] * factor), classes[:, ::step]),
+            "labels first": (classes[:, ::step], bright),
             "mirrored first": (
                 as_uint8(picture[:, ::step][top : top + size, left : left + size] * factor),
                 classes[:, ::step],
@@ -81,6 +84,9 @@ def test_turning_both_at_once_is_accepted(seed):
         ("one value", "Only one value came back"),
         ("swapped corner", "rows come first"),
         ("mirrored first", "cut first"),
+        ("colours turned", "turns the colours round"),
+        ("window to size", "ends at top + size"),
+        ("labels first", "first the picture"),
     ],
 )
 @pytest.mark.parametrize("seed", range(3))
@@ -131,6 +137,8 @@ def gains(ours, baseline):
             "spreads of both lists",
         ),
         (lambda a, b, t: around(np.mean(a), t * stats.sem(a)), "interval of our scores"),
+        (lambda a, b, t: interval(gains(a, b))[1:], "`t` is not used"),
+        (lambda a, b, t: stats.t.interval(0.95, len(a) - 1, gains(a, b).mean(), stats.sem(gains(a, b))), "not used"),
         (lambda a, b, t: gains(a, b).mean(), "low, high"),
         (lambda a, b, t: (0.0, 1.0), "Mean of the differences"),
     ],
@@ -182,11 +190,21 @@ def iou(confusion):
         (np.diag, "Divide by how many"),
         (lambda c: [value for value in in_a_loop(c) if value == value], "left out"),
         (lambda c: c, "one number for each"),
+        (lambda c: np.mean(divide(np.diag(c), c.sum(1))), "one number for each"),
+        (lambda c: np.where(np.diag(c) > 0, divide(np.diag(c), c.sum(1)), np.nan), "0, not np.nan"),
+        (lambda c: divide(np.diag(c) - np.diag(c) % np.maximum(c.sum(1), 1), c.sum(1)), "drops the rest"),
+        (lambda c: np.diag(c) // np.maximum(c.sum(1), 1), "drops the rest"),
     ],
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_recalls_are_rejected_with_the_reason(answer, words, seed):
     assert words in rejected(q3, answer, seed=seed)
+
+
+@pytest.mark.parametrize("answer", [lambda c: np.nanmean(in_a_loop(c)), lambda c: in_a_loop(c)[:1]])
+def test_the_message_says_how_many_recalls_are_expected_and_where_nan_goes(answer):
+    expected = q3.grade(answer).details["expected"]
+    assert expected.startswith("3 numbers") and "np.nan in place" in expected
 
 
 # --- q4: how_many
@@ -204,6 +222,7 @@ def test_counting_up_and_the_librarys_own_are_accepted(seed):
     from pix2pix_edu.augmentation import to_balance  # loads Keras
 
     assert q4.grade(by_counting, seed=seed).kind == "correct"
+    assert q4.grade(lambda *asked: max(0, math.ceil(exact(*asked))), seed=seed).kind == "correct"
     assert q4.grade(to_balance, seed=seed).kind == "correct"
 
 
@@ -219,6 +238,7 @@ def exact(total, having, share):
         (lambda total, having, share: max(0, math.floor(exact(total, having, share) + 1e-9)), "ound"),
         (lambda total, having, share: max(0, exact(total, having, share)), "round up"),
         (lambda total, having, share: math.ceil(exact(total, having, share) - 1e-9), "not a negative number"),
+        (lambda *asked: abs(math.ceil(exact(*asked))), "the answer is 0. Without `abs`"),
         (lambda total, having, share: by_counting(total, having, share) + having, "in the end"),
         (lambda total, having, share: 1_000_003, "Solve"),
         (lambda total, having, share: "36", "without quotation marks"),

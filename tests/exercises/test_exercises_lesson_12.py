@@ -1,9 +1,11 @@
 """Lesson 12: right answers that are not the printed ones, and plausible wrong ones with the message they get."""
 
 import statistics
+from operator import ge, gt, le, lt
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pix2pix_edu.exercises.lesson_12 import FACTORS, q1, q2, q3, q4
 from pix2pix_edu.experiments import interval, judge
@@ -49,6 +51,8 @@ def ends(half):
         (ends(lambda v, t: t * v.var(ddof=1) / len(v) ** 0.5), "variance"),
         (ends(lambda v, t: v.std(ddof=1) / len(v) ** 0.5), "factor t is missing"),
         (ends(lambda v, t: 1.96 * v.std(ddof=1) / len(v) ** 0.5), "1.96"),
+        (lambda v, t: interval(v)[1:], "`t` is not used"),
+        (lambda v, t: stats.t.interval(0.95, len(v) - 1, v.mean(), stats.sem(v)), "`t` is not used"),
         (lambda v, t: (v.min(), v.max()), "smallest and the largest"),
         (lambda v, t: by_statistics(v, t)[::-1], "swapped"),
         (lambda v, t: (v.mean(), t * v.std(ddof=1) / len(v) ** 0.5), "mean and half width"),
@@ -70,8 +74,18 @@ def by_overlap(better, worse):
     return "holds" if sum(better) > sum(worse) else "does not hold at this scale"
 
 
+def by_comparing(above, below):
+    def verdict(better, worse):
+        if above(better[0], worse[1]):
+            return "holds"
+        return "does not hold at this scale" if below(better[1], worse[0]) else "undecided"
+
+    return verdict
+
+
 def test_a_verdict_by_overlap_is_accepted():
     assert q2.grade(by_overlap).kind == "correct"
+    assert q2.grade(by_comparing(gt, lt)).kind == "correct"
 
 
 def test_the_library_s_judge_gives_the_same_verdicts():
@@ -95,6 +109,9 @@ def test_the_library_s_judge_gives_the_same_verdicts():
         (lambda b, w: by_overlap(w, b), "wrong way round"),
         (lambda b, w: "holds" if b[0] > w[1] else "undecided", "do not touch"),
         (lambda b, w: "holds" if b[0] > w[1] else "does not hold at this scale", "share some values"),
+        (by_comparing(ge, le), "These two intervals touch"),
+        (by_comparing(ge, lt), "These two intervals touch"),
+        (by_comparing(gt, le), "These two intervals touch"),
         (lambda b, w: b[0] > w[1], "to the letter"),
         (lambda b, w: by_overlap(b, w).upper(), "to the letter"),
     ],

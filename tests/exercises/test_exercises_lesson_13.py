@@ -87,6 +87,7 @@ def z(features, training):
         (lambda f, t: np.abs(z(f, t)).mean(0), "axis=1"),
         (lambda f, t: np.abs(f - t.mean(0)).mean(1), "drowns"),
         (lambda f, t: np.abs((f - t.mean(0)) / t.var(0)).mean(1), "np.var"),
+        (lambda f, t: np.abs((f - t.mean(0)) / t.std(0, ddof=1)).mean(1), "divided by n - 1"),
         (lambda f, t: np.abs(z(f, t)).sum(1), "sums"),
         (lambda f, t: np.sqrt((z(f, t) ** 2).mean(1)), "root of the mean square"),
         (lambda f, t: np.abs(z(f, f)).mean(1), "must come from the training"),
@@ -131,6 +132,11 @@ def in_uint8(draw, source, row, column, size):
     return result
 
 
+def against_the_source(draw, source, row, column, size):
+    return occlusion(lambda picture: source if np.array_equal(picture, source) else draw(picture), source, row, column,
+                     size)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -140,6 +146,9 @@ def in_uint8(draw, source, row, column, size):
         (lambda *a: occlusion(*a, what=lambda change, pixel: pixel.mean()), "sign is left"),
         (lambda *a: occlusion(*a, what=lambda change, pixel: np.abs(pixel).sum()), "added up"),
         (lambda *a: occlusion(*a, what=lambda change, pixel: (pixel**2).mean()), "squared"),
+        (lambda *a: occlusion(*a, what=lambda change, pixel: np.abs(pixel.mean())), "lost too late"),
+        (lambda draw, source, row, column, size: occlusion(draw, source, column, row, size), "`row` and `column`"),
+        (against_the_source, "not with the source"),
         (in_uint8, "uint8"),
         (lambda *a: occlusion(*a).T, "swapped"),
         (lambda *a: occlusion(*a).ravel(), "axes"),

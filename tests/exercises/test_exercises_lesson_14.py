@@ -1,5 +1,7 @@
 """Lesson 14: right answers that are not the printed ones, and plausible wrong ones with the message they get."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,8 @@ from pix2pix_edu.exercises.lesson_14 import q1, q2, q3, q4
 from pix2pix_edu.scaling import all_reduce_bytes, scaled_step
 
 
-def rejected(exercise, *answers):
-    feedback = exercise.grade(*answers)
+def rejected(exercise, *answers, seed=0):
+    feedback = exercise.grade(*answers, seed=seed)
     assert feedback.kind == "incorrect", feedback
     return feedback.details["likely cause"]
 
@@ -60,10 +62,19 @@ def test_the_accepted_answer_is_the_gradient_of_the_whole_batch():
         (weighted_by(lambda sizes: 3 * sizes / sizes.sum()), "Begin with one variable"),
         (lambda gradients, sizes: np.mean([np.mean(each) for each in gradients[0]]), "one for each variable"),
         (lambda gradients, sizes: [device[0] for device in gradients] + [0], "one for each variable"),
+        (
+            lambda gradients, sizes: [
+                [each * size / sum(sizes) for each in device] for device, size in zip(gradients, sizes, strict=True)
+            ],
+            "not one for each device",
+        ),
+        (lambda gradients, sizes: map(sum, zip(*gradients, strict=True)), "make a list of it"),
+        (lambda gradients, sizes: (sum(each) for each in zip(*gradients, strict=True)), "make a list of it"),
     ],
 )
-def test_wrong_averages_are_rejected_with_the_reason(answer, words):
-    assert words in rejected(q1, answer)
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_averages_are_rejected_with_the_reason(answer, words, seed):
+    assert words in rejected(q1, answer, seed=seed)
 
 
 # --- q2: which are equal
@@ -139,7 +150,7 @@ def test_the_librarys_arithmetic_is_accepted(seed):
         return pairs // (batch * devices) * (step.seconds + communicating) / 60 / 60
 
     assert q4.grade(by_library, seed=seed).kind == "correct"
-    assert q4.grade(lambda p, b, d, c, t: p / (b * d) * (c + t) / 3600, seed=seed).kind == "correct"  # half a step more
+    assert q4.grade(lambda p, b, d, c, t: p // b // d * (c + t) / 3600, seed=seed).kind == "correct"
 
 
 @pytest.mark.parametrize(
@@ -154,9 +165,15 @@ def test_the_librarys_arithmetic_is_accepted(seed):
         (lambda p, b, d, c, t: p // (b * d) * (c / d + t) / 3600, "computing does not get shorter"),
         (lambda p, b, d, c, t: p // (b * d) * (c + t) / d / 3600, "is not divided again"),
         (lambda p, b, d, c, t: p // (b * d) * (c * d + t) / 3600, "do not multiply by the devices"),
+        (lambda p, b, d, c, t: p / (b * d) * (c + t) / 3600, "round the number of steps down"),
+        (lambda p, b, d, c, t: math.ceil(p / (b * d)) * (c + t) / 3600, "rounded up"),
+        (lambda p, b, d, c, t: round(p / (b * d)) * (c + t) / 3600, "rounded up"),
+        (lambda p, b, d, c, t: p // b * d * (c + t) / 3600, "left to right"),
+        (lambda p, b, d, c, t: p // (b * d) * c + t / 3600, "Both times belong in brackets"),
         (lambda p, b, d, c, t: (p, b), "number"),
         (lambda p, b, d, c, t: p * c, "First the number of steps"),
     ],
 )
-def test_wrong_hours_are_rejected_with_the_reason(answer, words):
-    assert words in rejected(q4, answer)
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_hours_are_rejected_with_the_reason(answer, words, seed):
+    assert words in rejected(q4, answer, seed=seed)
