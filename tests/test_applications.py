@@ -16,7 +16,7 @@ from pix2pix_edu import applications as apps
 from pix2pix_edu.errors import DataError, UsageError
 from pix2pix_edu.insight import misaligned, mismatched, move
 from pix2pix_edu.pairs import Pairs, Split
-from pix2pix_edu.pairs.photos import cut_holes
+from pix2pix_edu.pairs.photos import HOLE_SHARES, cut_holes
 from pix2pix_edu.translation import EXAMPLES
 
 RNG = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def test_holes_are_cut_as_the_photos_have_them_and_follow_the_seed():
     assert targets is pictures and set(np.unique(sources[..., 3])) == {0, 255}
     assert (sources[..., :3][hole] == 128).all()
     np.testing.assert_array_equal(sources[..., :3][~hole], pictures[~hole])
-    assert ((hole.mean(axis=(1, 2)) > 0.08) & (hole.mean(axis=(1, 2)) < 0.35)).all()
+    assert ((hole.mean(axis=(1, 2)) > HOLE_SHARES[0]) & (hole.mean(axis=(1, 2)) < HOLE_SHARES[1])).all()
     np.testing.assert_array_equal(apps.hole_pairs(pictures[:2], seed=3)[0], sources[:2])  # whatever else is there
     assert (apps.hole_pairs(pictures, seed=4)[0] != sources).any()
     assert len(apps.hole_pairs(pictures[:0])[0]) == 0

@@ -25,7 +25,7 @@ from pix2pix_edu.paths import atomic_file
 
 DATA = GALLERY.parent
 SIGNIFICANT_BITS = 5  # of each weight: seven models have to fit, and no picture shows the difference
-LOOK_EVERY = 4  # epochs between two looks at the validation pairs
+LOOK_EVERY = 2  # epochs between two looks at the validation pairs
 # What does not ship a model, because it does not work: name -> the task it is like, data set, options, epochs.
 EXTRAS: dict[str, tuple[str, str, dict, int]] = {
     "photo-lab": ("colour-lab", "photos", {"task": "colourise", "variant": "lab"}, 16),
@@ -104,7 +104,18 @@ def about(run: p2p.Run, pairs: p2p.Pairs, seed: int, command: str) -> dict:
     """How a generator was made."""
     made = origin(command)
     made["versions"] |= {name: version(name) for name in ("scikit-image", "scikit-learn", "matplotlib", "pillow")}
-    keys = ("filters", "batch_size", "receptive_field", "epochs", "jitter", "mirror", "precision", "lambda_l1")
+    keys = (
+        "filters",
+        "batch_size",
+        "receptive_field",
+        "epochs",
+        "jitter",
+        "mirror",
+        "precision",
+        "lambda_l1",
+        "dropout",
+        "ema",
+    )
     return {
         **made,
         "seed": seed,

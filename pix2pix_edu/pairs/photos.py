@@ -56,7 +56,7 @@ COLOUR_SCALE = 1.15  # a* and b* run from -108 to 99 within sRGB: this fills a b
 COLOUR_ZERO = 128
 
 HOLE_GREY = 128
-HOLE_SHARES = (0.08, 0.35)  # of the picture
+HOLE_SHARES = (0.05, 0.25)  # of the picture
 SOBEL_WHITE = 0.03  # lines fainter than this are taken for noise in a picture that has no others
 
 
@@ -359,7 +359,7 @@ def _check_bytes(who: str, pictures: np.ndarray, channels: int) -> None:
 
 
 def random_hole(image_size: int, rng: np.random.Generator, kind: str = "mixed") -> np.ndarray:
-    """A hole to be filled: a few blocks, or a few strokes as of a brush; 8 to 35 % of the picture.
+    """A hole to be filled: a few blocks, or a few strokes as of a brush; 5 to 25 % of the picture.
 
     Args:
         image_size: height and width in pixels.
@@ -370,7 +370,7 @@ def random_hole(image_size: int, rng: np.random.Generator, kind: str = "mixed") 
         uint8, shape (image_size, image_size, 1): 255 in the hole, 0 elsewhere.
 
     >>> hole = random_hole(64, np.random.default_rng(0))
-    >>> hole.shape, bool(0.08 < hole.mean() / 255 < 0.35)
+    >>> hole.shape, bool(0.05 < hole.mean() / 255 < 0.25)
     ((64, 64, 1), True)
     """
     if kind == "mixed":
@@ -385,8 +385,8 @@ def random_hole(image_size: int, rng: np.random.Generator, kind: str = "mixed") 
 
 
 def _blocks(page: ImageDraw.ImageDraw, image_size: int, rng: np.random.Generator) -> None:
-    for _ in range(rng.integers(1, 4)):
-        width, height = rng.uniform(0.15, 0.45, 2) * image_size
+    for _ in range(rng.integers(1, 5)):
+        width, height = rng.uniform(0.12, 0.3, 2) * image_size
         left, top = rng.uniform(0, 1, 2) * (image_size - np.array([width, height]))
         page.rectangle((left, top, left + width, top + height), fill=255)
 
