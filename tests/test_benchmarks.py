@@ -153,7 +153,7 @@ def test_a_training_ends_before_the_epoch_that_would_not_fit(monkeypatch):
 
 
 def test_the_table_shows_what_the_maps_gave_and_what_was_not_measured(tmp_path):
-    assert sum("not measured yet" in line for line in maps_rows(tmp_path)) == 2
+    assert ["not measured yet" in line for line in maps_rows(tmp_path)] == [True]
     scores = {"l1": 0.1, "psnr": 20.0, "ssim": 0.5}
     row = {"what": "aerial to map, 64 px, preset small", "minutes": 20.04, "epochs": 30, "test": scores}
     machine = {"cores": 2, "processor": "x", "date": "2030-01-01", "command": "python -m benchmarks.maps_training"}
