@@ -65,7 +65,7 @@ def gpu_rows(path: Path) -> list[str]:
 
 
 def maps_rows(results: Path) -> list[str]:
-    """What came out of training on the paper's maps, on a CPU and on a GPU; the latter is said to be missing if it is."""
+    """What came out of training on the paper's maps, on a CPU and on a GPU; if the latter is missing, that is said."""
     lines: list[str] = []
     for name, where in (("maps_training_cpu", "without a GPU"), ("maps_training", "on a GPU at 256 px")):
         path = results / f"{name}.json"
