@@ -20,8 +20,15 @@ def describe(packages: tuple[str, ...] = ("keras", "tensorflow", "numpy")) -> di
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
         "date": datetime.now(UTC).date().isoformat(),
-        "command": "python -m " + Path(sys.argv[0]).parent.name + "".join(f" {word}" for word in sys.argv[1:]),
+        "command": command(sys.argv),
     }
+
+
+def command(argv: list[str]) -> str:
+    """How a module was started; of each path only the last name, for the rest is a matter of that machine alone."""
+    script = Path(argv[0])
+    module = script.parent.name + ("" if script.stem == "__main__" else f".{script.stem}")
+    return " ".join(["python -m", module, *(Path(word).name if os.sep in word else word for word in argv[1:])])
 
 
 def processor() -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,13 @@ def measure(pairs: p2p.Pairs, preset: str, minutes: float, sheet: Path | None, *
     }
 
 
+@lru_cache(maxsize=1)  # presets of the same size follow each other
+def load(archive: Path, size: int, direction: str) -> tuple[p2p.Pairs, dict]:
+    """The pairs, and what answers without a network score on them."""
+    pairs = p2p.load_pairs("maps", image_size=size, direction=direction, archive=archive)
+    return pairs, without_network(pairs)
+
+
 def without_network(pairs: p2p.Pairs) -> dict:
     """What two answers score that nobody had to train."""
     test = pairs.test
@@ -129,15 +137,13 @@ def main() -> None:
     for direction in arguments.directions:
         for preset in arguments.presets:
             size = small.get("image_size", PRESETS[preset].image_size)
-            pairs = p2p.load_pairs("maps", image_size=size, direction=direction, archive=arguments.archive)
+            pairs, cheap = load(arguments.archive, size, direction)
             found = measure(
                 pairs, preset, arguments.minutes, sheets and sheets / f"{preset}-{direction}.png",
                 steps_per_call=arguments.steps_per_call, **small,
             )  # fmt: skip
             what = {"what": f"{DIRECTIONS[direction]}, {size} px, preset {preset}", "training_pairs": len(pairs.train)}
-            trainings.append(
-                {**what, "test_pairs": len(pairs.test), **found, "without_a_network": without_network(pairs)}
-            )
+            trainings.append({**what, "test_pairs": len(pairs.test), **found, "without_a_network": cheap})
     backend = keras.config.backend()
     result = {
         "what": "the paper's maps; every training got the same minutes; PSNR, SSIM and L1 of its last weights",

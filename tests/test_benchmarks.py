@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import cpu_training, maps_training
+from benchmarks import cpu_training, machine, maps_training
 from benchmarks.contestants import Task, apart, has_torch, take_turns, torch_patchgan, torch_unet
 from benchmarks.table import frames_in_words, gpu_rows, maps_rows
 from pix2pix_edu.cost import step_work
@@ -94,6 +94,12 @@ def test_the_table_says_not_measured_until_there_is_a_result_and_then_shows_it(t
     record = {"device": ["gpu:0"], "backend": "jax", "machine": machine}
     path.write_text(json.dumps({**record, "tasks": [{**task, "ratio_to_pytorch": {"a": 1.0, "b": 2.0}}]}))
     assert "| b | 20 | 20 | 2.0 |" in gpu_rows(path)
+
+
+def test_a_record_names_the_module_that_made_it_and_no_folder_of_the_machine():
+    assert machine.command(["/home/me/benchmarks/__main__.py", "--rounds", "7"]) == "python -m benchmarks --rounds 7"
+    made = machine.command(["benchmarks/gpu_training.py", "../mine/maps.tar.gz", "--out", "/tmp/x"])
+    assert made == "python -m benchmarks.gpu_training maps.tar.gz --out x"
 
 
 @pytest.fixture(scope="module")

@@ -220,7 +220,7 @@ def likely_cause(received: np.ndarray, expected: np.ndarray, *, terms: int | Non
     'The sign is the wrong way round.'
     """
     if received.shape != expected.shape:
-        return _shape_cause(received, expected, "")
+        return _shape_cause(received, expected)
     actual, wanted = received.astype(np.float64), expected.astype(np.float64)
     if not np.isfinite(actual).all():
         return "It contains NaN or infinity: look for a division by zero or the logarithm of zero."
@@ -236,7 +236,7 @@ def likely_cause(received: np.ndarray, expected: np.ndarray, *, terms: int | Non
     )
 
 
-def _shape_cause(received: np.ndarray, expected: np.ndarray, otherwise: str) -> str:
+def _shape_cause(received: np.ndarray, expected: np.ndarray, otherwise: str = "") -> str:
     """What a shape gives away; `otherwise` takes the place of a cause that says next to nothing."""
     if received.ndim == 0:
         return "It is one number for the whole array: the result should keep the axes."
