@@ -10,6 +10,7 @@ from pix2pix_edu.exercises.quiz import Question, Quiz, right, wrong
 from pix2pix_edu.experiments import FAILS, HOLDS, UNDECIDED
 
 FACTORS = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262}  # Student's t for so many values, two-sided 95 %
+FACTOR_90 = 2.132  # for five values and 90 %: no function finds it that has the 95 % built in
 FACTORS_OF_LIBRARIES = {3: 4.3026527, 5: 2.7764451}  # the same with more digits: who gets these has not used ours
 
 
@@ -38,10 +39,10 @@ def q1(confidence_interval: Function, rng: np.random.Generator) -> None:
     `values` are one measure over the seeds, and `t` is Student's factor for that many values (4.303 for three). The
     interval reaches `t` standard errors to either side of the mean.
     """
-    for count in (3, 5):
-        values, t = rng.normal(0.4, 0.05, count).round(3), FACTORS[count]
+    for count, t in ((3, FACTORS[3]), (5, FACTORS[5]), (5, FACTOR_90)):
+        values = rng.normal(0.4, 0.05, count).round(3)
         mean, spread, root = values.mean(), values.std(ddof=1), np.sqrt(count)
-        checked = f"the interval of {count} values"
+        checked = f"the interval of {count} values, t = {t}"
         answer = [number(end, checked) for end in parts(confidence_interval(values, t), ("low", "high"), checked)]
         same(
             answer,
@@ -62,6 +63,9 @@ def q1(confidence_interval: Function, rng: np.random.Generator) -> None:
                 "1.96 is the factor where the spread is known. Use t.": _ends(values, 1.96 * spread / root),
                 "The argument `t` is not used: this is the factor that a library finds.": _ends(
                     values, FACTORS_OF_LIBRARIES[count] * spread / root
+                ),
+                "The argument `t` is not used: this is the factor for 95 %, typed in.": _ends(
+                    values, FACTORS[count] * spread / root
                 ),
                 "These are the smallest and the largest value. The interval is about their mean.": np.array(
                     [values.min(), values.max()]
