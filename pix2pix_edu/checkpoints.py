@@ -74,6 +74,7 @@ class RunConfig:
     d_learning_rate: float | None = None
     beta_1: float = 0.5
     levels: int | None = None
+    fills_holes: bool = False
     feature_matching: float = 0.0
     perceptual: float = 0.0
     perceptual_features: str = "auto"
@@ -164,6 +165,7 @@ def build_model(config: RunConfig) -> Pix2Pix:
         dropout=config.dropout,
         bottleneck_norm=config.bottleneck_norm,
         levels=config.levels,
+        fills_holes=config.fills_holes,
         seed=1_000 * config.seed,
     )
     discriminator = discriminator_model(

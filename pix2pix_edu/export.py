@@ -49,7 +49,7 @@ from pix2pix_edu.errors import UsageError
 from pix2pix_edu.paths import explain_os_error
 from pix2pix_edu.pix2pix import STATISTICS, Pix2Pix
 from pix2pix_edu.translation import Translator
-from pix2pix_edu.unet import check_choice
+from pix2pix_edu.unet import KeepKnown, check_choice, keep_known
 
 PRECISIONS = ("float16", "float32")
 LARGEST_HALF = 65504.0  # the largest number that float16 holds
@@ -209,7 +209,7 @@ def _why_no_generator(model: keras.Model) -> str:
 
 
 def _copy(
-    model: keras.Model, renew: Callable[[layers.Layer], layers.Layer | None], any_size: bool | None = None
+    model: keras.Model, renew: Callable[[layers.Layer], Callable | None], any_size: bool | None = None
 ) -> keras.Model:
     """The same network with each layer renewed, or left out where that gives None; weights are copied by name."""
     *size, channels = model.input_shape[1:]
@@ -227,13 +227,15 @@ def _copy(
     copy(keras.KerasTensor(source.shape))  # Keras exports no model that was never called
     for name, layer in renewed.items():
         weights = {weight.name: weight for weight in model.get_layer(name).weights}
-        for weight in layer.weights if layer is not None else ():
+        for weight in getattr(layer, "weights", ()):
             weight.assign(weights[weight.name].value)
     return copy
 
 
-def _at_rest(layer: layers.Layer, statistics: str, dropout: bool) -> layers.Layer | None:
+def _at_rest(layer: layers.Layer, statistics: str, dropout: bool) -> Callable | None:
     """What stands for a layer when nothing is learned any more."""
+    if isinstance(layer, KeepKnown):
+        return lambda pictures: keep_known(*pictures)  # operations of Keras, so that the file asks for nothing of ours
     config = layer.get_config()
     if isinstance(layer, layers.BatchNormalization):
         kept = {name: config[name] for name in ("name", "axis", "epsilon", "center", "scale")}

@@ -40,6 +40,7 @@ class Preset:
     steps_per_call: int = 1  # above 1 the pairs live on the device, and so many steps run in one call
     bottleneck_norm: bool = False  # True repeats the published error (lesson 12)
     levels: int | None = None  # how often the generator halves the picture; None: until one pixel is left
+    fills_holes: bool = False  # True: the source's last channel says where to paint; the rest is kept (lesson 10)
     # What came after pix2pix (lesson 12).
     feature_matching: float = 0.0  # weight of the distance between the discriminator's hidden answers (pix2pixHD: 10)
     perceptual: float = 0.0  # weight of the distance between what a fixed network sees

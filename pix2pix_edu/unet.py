@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from pix2pix_edu.backend import keras, layers
+from pix2pix_edu.backend import keras, layers, ops
 from pix2pix_edu.errors import UsageError, check_count, nearest
 from pix2pix_edu.fused import FusedBatchNormalization
 from pix2pix_edu.precision import policy_of
@@ -34,6 +35,7 @@ def generator_model(
     precision: str = "float32",
     bottleneck_norm: bool = False,
     levels: int | None = None,
+    fills_holes: bool = False,
 ) -> keras.Model:
     """Build the generator: a source picture in, a translated picture of the same size out.
 
@@ -54,6 +56,8 @@ def generator_model(
             nothing passes it any more. Lesson 12 shows what that costs.
         levels: how often the picture is halved: the depth of the network. Default: until one pixel is left, as in the
             paper. With fewer levels the bottleneck keeps several pixels, none of which sees the whole picture.
+        fills_holes: True takes the source's last channel for a map of holes, and paints in the holes alone: every other
+            pixel is handed on as it is, see `keep_known` (lesson 10).
 
     Returns:
         A Keras model from floats in [-1, 1] of shape (N, image_size, image_size, source_channels) to floats in
@@ -67,6 +71,8 @@ def generator_model(
     """
     image_size = check_image_size(image_size)
     _check_options(filters, norm, upsample, dropout)
+    if fills_holes:
+        _check_holes(source_channels, target_channels)
     build = _Blocks(norm, upsample, seed, precision)
     widths = encoder_widths(2 ** _check_levels("levels", levels, image_size), filters)
 
@@ -85,8 +91,41 @@ def generator_model(
 
     x = build.enlarge(x, target_channels, name="to_picture", use_bias=True)
     # float32 even when the layers before compute in half precision: the losses need it.
-    target = layers.Activation("tanh", dtype="float32", name="target")(x)
+    target = layers.Activation("tanh", dtype="float32", name="painted" if fills_holes else "target")(x)
+    if fills_holes:
+        target = KeepKnown(dtype="float32", name="target")([source, target])
     return keras.Model(source, target, name="unet_generator" if skips else "encoder_decoder_generator")
+
+
+def keep_known(source: Any, painted: Any) -> Any:
+    """Merge what was painted with what is known: the painted pixels in the hole, the source's everywhere else.
+
+    A generator that ends like this is judged by its holes alone, since nothing else of its picture can be wrong.
+
+    Args:
+        source: floats in [-1, 1], (N, H, W, C + 1). The last channel is the map of the hole: -1 is known. A pixel that
+            an enlargement has mixed with the hole belongs to the hole, for its colour is no longer the picture's.
+        painted: floats in [-1, 1], (N, H, W, C).
+
+    >>> import numpy as np
+    >>> source = np.array([[[[0.5, -1.0], [0.0, 1.0]]]], np.float32)  # two grey pixels, the second in the hole
+    >>> np.asarray(keep_known(source, np.full((1, 1, 2, 1), 0.25, np.float32))).ravel().tolist()
+    [0.5, 0.25]
+    """
+    return ops.where(source[..., -1:] > -0.999, painted, source[..., :-1])
+
+
+@keras.saving.register_keras_serializable("pix2pix_edu")
+class KeepKnown(layers.Layer):
+    """`keep_known` as a layer from `[source, painted]`, so that a file can name it.
+
+    >>> KeepKnown()([ops.ones((1, 2, 2, 4)), ops.zeros((1, 2, 2, 3))]).shape
+    TensorShape([1, 2, 2, 3])
+    """
+
+    def call(self, inputs: list[Any]) -> Any:
+        """(N, H, W, C + 1) and (N, H, W, C), floats in [-1, 1], to (N, H, W, C)."""
+        return keep_known(*inputs)
 
 
 def encoder_widths(image_size: int, filters: int) -> list[int]:
@@ -332,6 +371,15 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise UsageError(f"{name}={value!r} is not known. {nearest(str(value), list(choices))}")
+
+
+def _check_holes(source_channels: int, target_channels: int) -> None:
+    if source_channels != target_channels + 1:
+        raise UsageError(
+            f"fills_holes=True does not work: the source has {source_channels} channels and the target "
+            f"{target_channels}. The source needs the target's channels and one more, which says where the holes are "
+            "(task 'inpaint')."
+        )
 
 
 def _check_levels(name: str, levels: int | None, image_size: int) -> int:

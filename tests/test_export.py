@@ -146,6 +146,7 @@ def test_a_model_of_batch_size_1_carries_its_statistics_along(tmp_path):
         {"skips": False},
         {"source_channels": 1, "target_channels": 2},
         {"precision": "bfloat16"},
+        {"source_channels": 4, "fills_holes": True},
     ],
     ids=str,
 )
@@ -156,6 +157,21 @@ def test_every_kind_of_generator_can_be_exported(tmp_path, options):
     made = to_uint8(run_elsewhere(path, "saved_model", to_float(picture)))
     coarse = "precision" in options  # the model itself computes with 8 significant bits, its copy with 24
     assert levels_apart(made, translate(generator, picture)) <= (8 if coarse else 1)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_generator_that_fills_holes_keeps_what_is_known_in_every_format(tmp_path, format):
+    generator = p2p.generator_model(SIZE, 4, source_channels=4, fills_holes=True, seed=3)
+    picture = random_pictures(2, SIZE, SIZE, 4)
+    picture[..., 3] = np.where(picture[..., 3] < 80, 255, 0)
+    path = export_generator(generator, tmp_path / f"generator{FORMATS[format].ending}", at_home(format), "float32")
+    made = to_uint8(run_elsewhere(path, format, to_float(picture)))
+    assert levels_apart(made, translate(generator, picture)) <= 1
+    known = picture[..., 3] == 0
+    np.testing.assert_array_equal(made[known], picture[..., :3][known])
+    if format == "keras":
+        with zipfile.ZipFile(path) as archive:
+            assert "pix2pix_edu" not in archive.read("config.json").decode()
 
 
 def test_nothing_about_the_model_changes(generator, tmp_path):

@@ -486,6 +486,7 @@ def test_a_run_of_an_older_version_can_be_read(run, tmp_path):
         "d_learning_rate",
         "beta_1",
         "levels",
+        "fills_holes",
         "ema",
         "diffaugment",
         "versions",

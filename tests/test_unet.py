@@ -5,7 +5,7 @@ import pytest
 
 from pix2pix_edu.backend import keras
 from pix2pix_edu.errors import UsageError
-from pix2pix_edu.unet import count_parameters, encoder_widths, generator_model
+from pix2pix_edu.unet import count_parameters, encoder_widths, generator_model, keep_known
 
 KERNEL = 4 * 4  # every convolution of the paper
 
@@ -198,3 +198,46 @@ def test_a_shallower_generator_halves_so_often_and_has_the_parameters_of_the_cou
 def test_levels_that_cannot_be_built_are_explained(levels, message):
     with pytest.raises(UsageError, match=message):
         generator_model(64, 4, levels=levels)
+
+
+def holed_pictures(count=2, size=32, seed=0):
+    """Random pictures with a map of holes as their last channel: -1 is known, 1 is a hole."""
+    rng = np.random.default_rng(seed)
+    source = rng.uniform(-1, 1, (count, size, size, 4)).astype("float32")
+    source[..., 3] = np.where(rng.random((count, size, size)) < 0.3, 1, -1)
+    return source
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_generator_that_fills_holes_changes_nothing_else(precision):
+    source = holed_pictures()
+    filling = generator_model(32, 4, source_channels=4, fills_holes=True, seed=1, precision=precision)
+    painting = generator_model(32, 4, source_channels=4, seed=1, precision=precision)
+    made, painted = np.asarray(filling(source)), np.asarray(painting(source))
+    hole = source[..., 3] == 1
+    np.testing.assert_array_equal(made[~hole], source[..., :3][~hole])
+    np.testing.assert_array_equal(made[hole], painted[hole])
+    assert filling.count_params() == painting.count_params() and filling.layers[-1].name == "target"
+
+
+def test_what_lies_outside_of_the_hole_teaches_a_filling_generator_nothing():
+    """By hand: its L1 is the L1 of the hole, times the hole's share of the picture."""
+    source, target = holed_pictures(), np.random.default_rng(5).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
+    hole = source[..., 3] == 1
+    target[~hole] = source[..., :3][~hole]
+    made = np.asarray(generator_model(32, 4, source_channels=4, fills_holes=True, seed=1)(source))
+    inside = np.abs(made[hole] - target[hole]).mean()
+    assert np.abs(made - target).mean() == pytest.approx(inside * hole.mean(), rel=1e-5)
+
+
+def test_a_pixel_that_an_enlargement_mixed_with_the_hole_belongs_to_the_hole():
+    marks = np.array([-1.0, -0.9, 0.0, 1.0], np.float32)
+    source = np.stack([np.full(4, 0.5, np.float32), marks], axis=-1)[None, None]
+    made = np.asarray(keep_known(source, np.zeros((1, 1, 4, 1), np.float32)))
+    assert made.ravel().tolist() == [0.5, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("source", "target"), [(3, 3), (4, 2), (3, 4)])
+def test_channels_that_cannot_hold_a_map_of_holes_are_explained(source, target):
+    with pytest.raises(UsageError, match=f"source has {source} channels and the target {target}"):
+        generator_model(32, 2, source_channels=source, target_channels=target, fills_holes=True)

@@ -94,7 +94,8 @@ def _greys(pictures: np.ndarray) -> dict[str, np.ndarray]:
             hole = source[..., 3:] > 127
             return np.where(hole, painted, source[..., :3])
     """,
-    why="What is known is never repainted, so it cannot get worse. The library's `fill_holes` does the same.",
+    why="What is known is never repainted, so it cannot get worse. The library's `fill_holes` does the same, and a "
+    "generator with `fills_holes=True` does it in its last layer.",
 )
 def q2(merge: Function, rng: np.random.Generator) -> None:
     """Write `merge(source, painted)`: the network's pixels in the hole, the known ones everywhere else.

@@ -88,6 +88,8 @@ def load_photos(
     | inpaint | mixed (default), blocks, strokes | RGB with grey holes, and the holes as 4th channel | RGB |
     | edges | canny (default), sobel | dark lines on white, 1 channel | RGB |
 
+    For inpaint train with `fills_holes=True`: the network then learns the holes, and nothing that it was given.
+
     Args:
         image_size: pixels; a power of two from 32 to 512.
         seed: chooses the split, the squares, and the holes.
