@@ -80,7 +80,9 @@ def hole_pairs(pictures: Pictures, seed: int = 0, kind: str = "mixed") -> tuple[
     return cut_holes(pictures, np.stack(holes) if holes else np.zeros((0, size, size, 1), np.uint8)), pictures
 
 
-def remake(pairs: Pairs, make: Callable[[Pictures, int], tuple[Pictures, Pictures]], source: str) -> Pairs:
+def remake(
+    pairs: Pairs, make: Callable[[Pictures, int], tuple[Pictures, Pictures]], source: str, repeat: int = 1
+) -> Pairs:
     """Other pairs from the same pictures: their targets are given to `make`, which returns sources and targets.
 
     The splits stay as they are, so what was held out is still held out.
@@ -89,6 +91,7 @@ def remake(pairs: Pairs, make: Callable[[Pictures, int], tuple[Pictures, Picture
         pairs: whose targets are the pictures.
         make: takes pictures (N, H, W, 3) and a seed, which differs from split to split.
         source: what the new sources show, in a word or two.
+        repeat: how many pairs each training picture gives, such as four with a hole in another place each time.
 
     >>> split = Split(*np.zeros((2, 3, 32, 32, 3), np.uint8))
     >>> remake(Pairs("mine", split, split, split), lambda pictures, seed: grey_pairs(pictures), "lightness")
@@ -97,6 +100,8 @@ def remake(pairs: Pairs, make: Callable[[Pictures, int], tuple[Pictures, Picture
     parts = {}
     for seed, name in enumerate(("train", "val", "test")):
         split = getattr(pairs, name)
+        if name == "train" and repeat > 1:
+            split = split[np.tile(np.arange(len(split)), repeat)]
         parts[name] = Split(*make(split.targets, seed), split.names, split.labels)
     about = replace(pairs.about, source=source)
     return replace(pairs, train=parts["train"], val=parts["val"], test=parts["test"], about=about, load_variants=None)
@@ -118,6 +123,8 @@ def from_folder(
     folder: str | os.PathLike, task: str, image_size: int = IMAGE_SIZE, seed: int = 0, **options: Any
 ) -> Pairs:
     """Pairs for one of these tasks from a folder of your own; `pix2pix_edu.train` takes what comes back.
+
+    For inpaint train with `fills_holes=True`: the network then learns the holes, and nothing that it was given.
 
     | task | what the folder holds | source | target |
     |---|---|---|---|
@@ -241,6 +248,7 @@ class Task:
         options: its options.
         quick: options that load fewer pairs, where all of them take a minute to paint.
         make: how sources and targets are made from pictures, or None where they come as pairs.
+        repeat: how many pairs it makes from each training picture.
         model: the shipped generator, for `load_example_model`; empty if none ships yet.
         judged: which pixels count, in words.
         where: sources in, the judged pixels out, bool (N, H, W).
@@ -256,6 +264,7 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
     make: Callable[[Pictures, int], tuple[Pictures, Pictures]] | None = None
+    repeat: int = 1
     model: str = ""
     judged: str = "the whole picture"
     where: Callable[[Pictures], np.ndarray] = _everywhere
@@ -273,7 +282,7 @@ class Task:
         """
         options = {**self.options, **(self.quick if quick else {})}
         pairs = load_pairs(self.data, image_size=image_size, seed=seed, **options)
-        return pairs if self.make is None else remake(pairs, self.make, SOURCES[self.make])
+        return pairs if self.make is None else remake(pairs, self.make, SOURCES[self.make], self.repeat)
 
     def as_seen(self, split: Split) -> Split:
         """The same pairs with their targets as people see them."""
@@ -309,6 +318,11 @@ _QUICK = {"train": 24, "val": 1, "test": 24}  # houses are painted when they are
 # No jitter: enlarging a picture of 64 px blurs what is one pixel wide, and blurred targets teach blur.
 _SMALL = {"filters": 12, "receptive_field": 34, "epochs": 12, "jitter": False}
 _LONG = {**_SMALL, "filters": 16, "batch_size": 4, "ema": 0.999}  # the average of the weights has less of a grid
+# In a hole nothing of the source covers the weave of transposed convolutions, so there are none.
+_FILLING = {
+    **_LONG, "filters": 24, "epochs": 10, "save_every": 1, "lambda_l1": 1000.0, "dropout": 0.0, "upsample": "resize",
+    "fills_holes": True,
+}  # fmt: skip
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -323,8 +337,8 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "inpaint", "fill a hole", "house fronts", "facades", _MANY, _QUICK,
-            make=hole_pairs, model="inpaint", judged="the hole", where=in_the_hole, seen=fill_holes, baselines=_HOLES,
-            settings={**_LONG, "epochs": 36, "lambda_l1": 1000.0, "dropout": 0.0},
+            make=hole_pairs, repeat=4, model="inpaint", judged="the hole", where=in_the_hole, seen=fill_holes,
+            baselines=_HOLES, settings=_FILLING,
         ),
         Task(
             "glyphs", "one typeface to another", "letters", "glyphs", {"style": "serif-bolditalic"}, model="glyphs",

@@ -199,6 +199,37 @@ def test_only_the_hole_of_an_inpainting_is_judged_and_replaced():
     assert list(rows) == ["grey hole", "mean picture", "biharmonic", "pix2pix"]
 
 
+def test_a_training_picture_gives_several_pairs_each_with_another_hole():
+    pictures = noise(3)
+    once, often = (
+        apps.remake(Pairs("noise", *[Split(pictures, pictures, list("abc"))] * 3), apps.hole_pairs, "", repeat)
+        for repeat in (1, 4)
+    )
+    assert (len(often.train), len(often.val), len(often.test)) == (12, 3, 3)
+    np.testing.assert_array_equal(often.train.targets, np.tile(pictures, (4, 1, 1, 1)))
+    np.testing.assert_array_equal(often.train[:3].sources, once.train.sources)
+    assert often.train.names == list("abc") * 4
+    holes = often.train.sources[..., 3].reshape(4, 3, -1)
+    assert len({hole.tobytes() for hole in holes[:, 0]}) == 4
+
+
+def test_a_run_that_fills_holes_hands_on_what_is_known_and_so_does_every_copy_of_it(tmp_path):
+    pairs = apps.remake(
+        Pairs("shapes", *(Split(*[shapes(8, seed=seed)] * 2) for seed in range(3))), apps.hole_pairs, ""
+    )
+    settings = {"preset": "tiny", "filters": 2, "epochs": 1, "ema": 0.5, "dropout": 0.0, "fills_holes": True}
+    run = p2p.train(pairs, run_dir=tmp_path / "run", show_progress=False, **settings)
+    source = pairs.test.sources
+    known = ~apps.in_the_hole(source)
+    drawn = p2p.translate(run, source)
+    np.testing.assert_array_equal(drawn[known], source[..., :3][known])
+    assert (drawn[~known] != source[..., :3][~known]).any()
+    np.testing.assert_array_equal(p2p.translate(p2p.load_model(tmp_path / "run"), source), drawn)
+    stored = p2p.translate(p2p.load_model(p2p.save_generator(run.model, tmp_path / "filler.p2p")), source)
+    np.testing.assert_array_equal(stored[known], source[..., :3][known])
+    assert np.abs(stored.astype(int) - drawn).max() <= 2  # the weights went through half precision
+
+
 def test_colour_is_measured_in_the_picture_that_people_see():
     task, pictures = apps.find_task("colour-lab"), shapes(4)
     split = Split(*apps.lab_pairs(pictures))

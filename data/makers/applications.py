@@ -3,9 +3,9 @@
     python data/makers/applications.py facades            # or another task; several names are made one after the other
     python data/makers/applications.py photo-lab          # or another of EXTRAS, of which no model ships
 
-For each task it writes data/weights/NAME.p2p and NAME.json. For the extras (too few photos, drawings that do not suit)
-it writes the scores to data/lessons/applications/, and no pictures: the photos are other people's. Stopped, the same
-command goes on where it was.
+For each task it writes data/weights/NAME.p2p and NAME.json. For the extras (too few photos, drawings that do not suit,
+holes learnt in two ways) it writes the scores to data/lessons/applications/, and no pictures: the photos are other
+people's. Stopped, the same command goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from pix2pix_edu.paths import atomic_file
 
 DATA = GALLERY.parent
 SIGNIFICANT_BITS = 5  # of each weight: seven models have to fit, and no picture shows the difference
-LOOK_EVERY = 2  # epochs between two looks at the validation pairs
-# What does not ship a model, because it does not work: name -> the task it is like, data set, options, epochs.
-EXTRAS: dict[str, tuple[str, str, dict, int]] = {
-    "photo-lab": ("colour-lab", "photos", {"task": "colourise", "variant": "lab"}, 16),
-    "photo-inpaint": ("inpaint", "photos", {"task": "inpaint"}, 16),
-    "drawings-lab": ("colour-lab", "emoji", {}, 12),
+LOOK_EVERY = 2  # epochs between two looks at the validation pairs, where a task does not say otherwise
+# What is measured and ships no model: name -> the task it is like, data set, options, and settings of its own.
+EXTRAS: dict[str, tuple[str, str, dict, dict]] = {
+    "photo-lab": ("colour-lab", "photos", {"task": "colourise", "variant": "lab"}, {"epochs": 16}),
+    "photo-inpaint": ("inpaint", "photos", {"task": "inpaint"}, {"epochs": 16}),
+    "drawings-lab": ("colour-lab", "emoji", {}, {"epochs": 12}),
+    "holes-alone": ("inpaint", "facades", dict(TASKS["inpaint"].options), {"epochs": 4}),
+    "whole-picture": ("inpaint", "facades", dict(TASKS["inpaint"].options), {"epochs": 4, "fills_holes": False}),
 }
 
 
@@ -48,12 +50,11 @@ def main() -> None:
             make(TASKS[name], options.seed, options.runs / name, command)
 
 
-def train(pairs: p2p.Pairs, settings: dict, seed: int, run_dir: Path, epochs: int | None = None) -> p2p.Run:
-    """One run on one core; the epoch that is best on the validation pairs is taken."""
-    settings = {**settings, **({"epochs": epochs} if epochs else {})}
+def train(pairs: p2p.Pairs, settings: dict, seed: int, run_dir: Path) -> p2p.Run:
+    """One run; the epoch that is best on the validation pairs is taken."""
     return p2p.train(
         pairs, preset="small", precision="float32", seed=seed, run_dir=run_dir, resume=RunFolder(run_dir).exists(),
-        show_progress=False, save_every=LOOK_EVERY, **settings,
+        show_progress=False, **{"save_every": LOOK_EVERY, **settings},
     ).load_best()  # fmt: skip
 
 
@@ -81,9 +82,9 @@ def extra_pairs(name: str, seed: int) -> p2p.Pairs:
 
 def make_extra(name: str, seed: int, run_dir: Path, command: str) -> None:
     """Train on other pairs in the same way, and write down what that scores."""
-    like, data, options, epochs = EXTRAS[name]
+    like, data, options, own = EXTRAS[name]
     task, pairs = TASKS[like], extra_pairs(name, seed)
-    run = train(pairs, dict(task.settings), seed, run_dir, epochs)
+    run = train(pairs, {**task.settings, **own}, seed, run_dir)
     folder = DATA / "lessons" / "applications"
     record = {"what": f"{task.title}, learnt from {data}", **about(run, pairs, seed, command), "data": options}
     if data == "photos":
@@ -115,6 +116,9 @@ def about(run: p2p.Run, pairs: p2p.Pairs, seed: int, command: str) -> dict:
         "lambda_l1",
         "dropout",
         "ema",
+        "upsample",
+        "fills_holes",
+        "save_every",
     )
     return {
         **made,
