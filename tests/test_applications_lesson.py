@@ -83,6 +83,19 @@ def test_colouring_in_lab_is_better_than_in_rgb_and_keeps_the_lightness():
     assert lab["l1"] < 0.8 * rgb["l1"] and lab["lightness"] < 0.1 and rgb["lightness"] > 2
 
 
+def test_who_learns_the_holes_alone_fills_them_better_and_five_photos_are_too_few():
+    alone, whole, photo = (
+        json.loads(shipped("lessons", "applications", f"{name}.json").read_text())
+        for name in ("holes-alone", "whole-picture", "photo-inpaint")
+    )
+    differ = {key for key, value in alone["settings"].items() if value != whole["settings"][key]}
+    assert differ == {"fills_holes"} and alone["training_pairs"] == whole["training_pairs"]
+    assert alone["test"]["pix2pix"]["l1"] < whole["test"]["pix2pix"]["l1"]
+    shipped_one = record_of("inpaint")["test"]
+    assert shipped_one["pix2pix"]["l1"] < 0.65 * shipped_one["biharmonic"]["l1"]
+    assert photo["test"]["biharmonic"]["l1"] < photo["test"]["pix2pix"]["l1"]
+
+
 def test_five_photos_teach_no_colours_to_another():
     record = json.loads(shipped("lessons", "applications", "photo-lab.json").read_text())
     assert not set(record["photos"]["train"]) & set(record["photos"]["test"])

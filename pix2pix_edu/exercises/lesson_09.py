@@ -358,8 +358,8 @@ def _ignored(bootstrap: Function, rng: np.random.Generator, always: bool = False
         first, second = intervals(seed, FEW_ROUNDS, FEW_ROUNDS)
         if first != second:
             return "Equal `rng` give unequal intervals: draw by `rng`, such as `rng.choice`, and not by np.random."
-    many = (np.arange(400) < 160).astype(float)  # so many that two honest intervals hardly ever agree
-    if len({_interval(bootstrap, many, seed, "another rng", FEW_ROUNDS) for seed in {0, *seeds}}) == 1:
+    outcomes = (np.arange(400) < 160).astype(float)  # so many that two honest intervals hardly ever agree
+    if len({_interval(bootstrap, outcomes, seed, "another rng", FEW_ROUNDS) for seed in {0, *seeds}}) == 1:
         return "Unequal `rng` give the same interval: draw by the `rng` that is given, not by a generator of your own."
     return ""
 
