@@ -362,8 +362,9 @@ def _start(
                 f"{folder.path} already holds a training run. Continue it with resume=True (--resume), or choose "
                 "another run_dir."
             )
+        model = ready_model(config)  # may refuse the settings: then there is no run, and the folder stays free
         folder.write_config(config)
-        return config, ready_model(config), 0, {}
+        return config, model, 0, {}
     before = folder.read_config()
     for name in ("precision", "perceptual_features"):  # another machine may choose otherwise; a run stays what it was
         if getattr(wanted, name) == "auto":

@@ -457,6 +457,10 @@ def test_a_file_where_the_folder_should_be_is_explained(tmp_path):
         ({"d_learning_rate": -1e-4}, "d_learning_rate=-0.0001 does not work: give a number above 0"),
         ({"beta_1": 1.0}, "beta_1=1.0 does not work: give a number from 0 to below 1"),
         ({"seed": -1}, "seed=-1 does not work"),
+        ({"norm": "bacth"}, "Did you mean 'batch'"),  # these the networks refuse, not the settings
+        ({"levels": 9}, "levels=9 does not work"),
+        ({"fills_holes": True}, "fills_holes=True does not work: the source has 3 channels"),
+        ({"distance": "l3"}, "distance='l3'"),
     ],
 )
 def test_settings_that_cannot_work_are_explained(tmp_path, settings, message):
