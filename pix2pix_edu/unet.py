@@ -112,7 +112,8 @@ def keep_known(source: Any, painted: Any) -> Any:
     >>> np.asarray(keep_known(source, np.full((1, 1, 2, 1), 0.25, np.float32))).ravel().tolist()
     [0.5, 0.25]
     """
-    return ops.where(source[..., -1:] > -0.999, painted, source[..., :-1])
+    is_hole = source[..., -1:] > -0.999  # not -1: an enlargement computes in floats, and may miss it by a little
+    return ops.where(is_hole, painted, source[..., :-1])
 
 
 @keras.saving.register_keras_serializable("pix2pix_edu")
